@@ -1,0 +1,1 @@
+//! Signed challenges for SCEP: a JWS verified, its claims matched against the CSR.

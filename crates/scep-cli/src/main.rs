@@ -1,0 +1,2 @@
+//! The SCEP client and diagnosis program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A SCEP client: the enrolment driver over HTTP.

@@ -1,0 +1,1 @@
+//! The crypto provider and software keys: aws-lc-rs (default) and ring.

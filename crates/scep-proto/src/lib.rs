@@ -1,0 +1,1 @@
+//! RFC 8894 without I/O: PKIMessage, GetCACaps, GetCACert, client and server.

@@ -1,0 +1,1 @@
+//! A SCEP server as a tower service: the enrolment pipeline over any store.

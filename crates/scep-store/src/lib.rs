@@ -1,0 +1,1 @@
+//! Once-only enrolment state: challenges, transactions, rate limits, issued certificates.

@@ -1,0 +1,1 @@
+//! Fixtures and whole-system tests.

@@ -1,0 +1,92 @@
+use super::reader::Header;
+use super::{Asn1Error, Tag};
+
+/// Bounds on one ASN.1 input, checked before anything in it is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Octets in all.
+    pub size: usize,
+    /// Levels of constructed elements.
+    pub depth: usize,
+    /// Elements in all, string segments among them.
+    pub elements: usize,
+}
+
+impl Limits {
+    /// What a pkiMessage may be: 256 KiB, 24 levels, 8,192 elements (Windows sends 7.3 kB, Apple segments of 1,000 octets).
+    pub const MESSAGE: Self = Self { size: 256 * 1024, depth: 24, elements: 8_192 };
+}
+
+/// Walks the first element of `input` and all elements inside it once, without descending into primitive
+/// content, and returns the length of that element in octets.
+///
+/// After a survey a [`Reader`](super::Reader) over the same octets does bounded work: it never meets more
+/// than `limits.elements` elements or `limits.depth` levels.
+///
+/// # Errors
+/// A limit is exceeded, or a header is cut off or malformed.
+pub fn survey(input: &[u8], limits: Limits) -> Result<usize, Asn1Error> {
+    if input.len() > limits.size {
+        return Err(Asn1Error::TooLarge { size: input.len(), limit: limits.size });
+    }
+    let mut elements = 0;
+    walk(input, limits.depth, &mut |_| {
+        elements += 1;
+        if elements > limits.elements {
+            return Err(Asn1Error::TooManyElements { limit: limits.elements });
+        }
+        Ok(())
+    })
+}
+
+/// The end of the element at the start of `input`, in octets from its start.
+pub(super) fn end_of_element(input: &[u8]) -> Result<usize, Asn1Error> {
+    walk(input, Limits::MESSAGE.depth, &mut |_| Ok(()))
+}
+
+/// Walks one element, calling `visit` with each header; returns where the element ends.
+///
+/// Definite lengths are descended into as well, so that depth and count hold for DER and BER alike.
+fn walk(
+    input: &[u8],
+    max_depth: usize,
+    visit: &mut dyn FnMut(&Header) -> Result<(), Asn1Error>,
+) -> Result<usize, Asn1Error> {
+    // The end of each open constructed element; `None` for an indefinite length.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut at = 0;
+    loop {
+        let bound = open.iter().rev().find_map(|end| *end).unwrap_or(input.len());
+        let rest = input.get(at..bound).unwrap_or_default();
+        let header = Header::parse(rest)?;
+        visit(&header)?;
+        at += header.size;
+        match (header.tag, header.constructed, header.length) {
+            (Tag::END_OF_CONTENTS, false, Some(0)) if matches!(open.last(), Some(None)) => {
+                open.pop();
+            }
+            (_, false, None) => return Err(Asn1Error::InvalidLength),
+            (_, false, Some(length)) => at = skip(at, length, bound)?,
+            (_, true, length) => {
+                if open.len() == max_depth {
+                    return Err(Asn1Error::TooDeep { limit: max_depth });
+                }
+                open.push(length.map(|length| skip(at, length, bound)).transpose()?);
+            }
+        }
+        while matches!(open.last(), Some(Some(end)) if *end == at) {
+            open.pop();
+        }
+        if open.is_empty() {
+            return Ok(at);
+        }
+    }
+}
+
+fn skip(at: usize, length: usize, bound: usize) -> Result<usize, Asn1Error> {
+    match at.checked_add(length) {
+        Some(end) if end <= bound => Ok(end),
+        _ => Err(Asn1Error::Truncated { needed: length, available: bound.saturating_sub(at) }),
+    }
+}

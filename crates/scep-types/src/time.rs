@@ -1,0 +1,171 @@
+use std::fmt;
+use std::time::Duration;
+
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
+
+use crate::asn1::{Asn1Error, DerWriter, Reader, Tag, Tlv};
+
+/// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted. Pure crates take it as an argument.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct UnixTime(i64);
+
+impl UnixTime {
+    /// From seconds since the epoch.
+    #[must_use]
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs)
+    }
+
+    /// Seconds since the epoch.
+    #[must_use]
+    pub const fn as_secs(self) -> i64 {
+        self.0
+    }
+
+    /// `duration` later, whole seconds; stops at the end of time.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(seconds(duration)))
+    }
+
+    /// `duration` earlier, whole seconds; stops at the beginning of time.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(seconds(duration)))
+    }
+
+    /// Reads a `Time ::= CHOICE { utcTime, generalTime }` (RFC 5280 §4.1.2.5), either form for any year.
+    ///
+    /// # Errors
+    /// The element is another one or no time; offsets other than `Z` are refused.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Asn1Error> {
+        let tlv = reader.any()?;
+        match tlv.tag {
+            Tag::UTC_TIME | Tag::GENERALIZED_TIME => Self::from_tlv(&tlv),
+            found => Err(Asn1Error::UnexpectedTag { expected: Tag::UTC_TIME, found }),
+        }
+    }
+
+    fn from_tlv(tlv: &Tlv<'_>) -> Result<Self, Asn1Error> {
+        let invalid = Asn1Error::InvalidValue { tag: tlv.tag };
+        let text = tlv.primitive()?.strip_suffix(b"Z").ok_or(invalid)?;
+        let (year, rest) = if tlv.tag == Tag::UTC_TIME {
+            let (digits, rest) = text.split_at_checked(2).ok_or(invalid)?;
+            let year = decimal(digits).ok_or(invalid)?;
+            // RFC 5280 §4.1.2.5.1: 50 and above are the twentieth century.
+            (if year >= 50 { 1900 + year } else { 2000 + year }, rest)
+        } else {
+            let (digits, rest) = text.split_at_checked(4).ok_or(invalid)?;
+            (decimal(digits).ok_or(invalid)?, rest)
+        };
+        civil(year, rest).ok_or(invalid)
+    }
+
+    /// Writes UTCTime through 2049 and GeneralizedTime from 2050 (RFC 5280 §4.1.2.5), seconds always, `Z`.
+    pub fn write(self, der: &mut DerWriter) {
+        let at = self.civil();
+        let digits = format!(
+            "{:04}{:02}{:02}{:02}{:02}{:02}Z",
+            at.year().clamp(0, 9999),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second()
+        );
+        match digits.as_bytes().split_at_checked(2) {
+            Some((_, utc)) if (1950..2050).contains(&at.year()) => {
+                der.primitive(Tag::UTC_TIME, utc);
+            }
+            _ => der.primitive(Tag::GENERALIZED_TIME, digits.as_bytes()),
+        }
+    }
+
+    fn civil(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+/// `YYYY-MM-DDThh:mm:ssZ`.
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.civil();
+        let (date, month) = (at.date(), u8::from(at.month()));
+        let (hour, minute, second) = at.to_hms();
+        write!(
+            f,
+            "{:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
+            date.year(),
+            date.day()
+        )
+    }
+}
+
+impl fmt::Debug for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// From when to when a certificate is valid, both ends included (RFC 5280 §4.1.2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Validity {
+    /// The first moment.
+    pub not_before: UnixTime,
+    /// The last moment.
+    pub not_after: UnixTime,
+}
+
+impl Validity {
+    /// Whether `now` lies inside.
+    #[must_use]
+    pub fn contains(&self, now: UnixTime) -> bool {
+        self.not_before <= now && now <= self.not_after
+    }
+
+    /// Reads `SEQUENCE { notBefore Time, notAfter Time }`.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Asn1Error> {
+        let mut validity = reader.sequence()?;
+        let not_before = UnixTime::read(&mut validity)?;
+        let not_after = UnixTime::read(&mut validity)?;
+        validity.finish()?;
+        Ok(Self { not_before, not_after })
+    }
+
+    /// Writes `SEQUENCE { notBefore Time, notAfter Time }`.
+    pub fn write(&self, der: &mut DerWriter) {
+        der.sequence(|der| {
+            self.not_before.write(der);
+            self.not_after.write(der);
+        });
+    }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn decimal(digits: &[u8]) -> Option<i32> {
+    digits.iter().try_fold(0_i32, |value, digit| {
+        digit.is_ascii_digit().then(|| value * 10 + i32::from(digit - b'0'))
+    })
+}
+
+/// `MMDDhhmm[ss[.f…]]` of this year; fractions are dropped.
+fn civil(year: i32, rest: &[u8]) -> Option<UnixTime> {
+    let whole = rest.split(|octet| *octet == b'.').next()?;
+    let mut pairs = [0_u8; 5];
+    if !matches!(whole.len(), 8 | 10) {
+        return None;
+    }
+    for (pair, digits) in pairs.iter_mut().zip(whole.chunks(2)) {
+        *pair = u8::try_from(decimal(digits)?).ok()?;
+    }
+    let [month, day, hour, minute, second] = pairs;
+    let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
+    let time = Time::from_hms(hour, minute, second).ok()?;
+    Some(UnixTime(PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp()))
+}

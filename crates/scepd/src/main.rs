@@ -1,0 +1,2 @@
+//! The SCEP server program.
+fn main() {}
