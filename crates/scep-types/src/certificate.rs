@@ -194,6 +194,18 @@ impl Certificate {
         KeyUsage::from_extension(&self.extension(&oid::KEY_USAGE)?).ok()
     }
 
+    /// The extended key usages, or `None` if the extension is absent; malformed ones count as an empty list.
+    #[must_use]
+    pub fn extended_key_usages(&self) -> Option<Vec<Oid>> {
+        let value = self.extension(&oid::EXTENDED_KEY_USAGE)?;
+        let mut list = Reader::ber(&value).sequence().unwrap_or(Reader::ber(&[]));
+        let mut usages = Vec::new();
+        while let Ok(usage) = list.oid() {
+            usages.push(usage);
+        }
+        Some(usages)
+    }
+
     /// The basicConstraints; malformed ones count as an end entity.
     #[must_use]
     pub fn basic_constraints(&self) -> BasicConstraints {

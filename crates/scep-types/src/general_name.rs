@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use crate::asn1::{Asn1Error, Reader, Tag, Tlv};
+use crate::asn1::{Asn1Error, DerWriter, Reader, Tag, Tlv};
 use crate::oid::{self, Oid};
 use crate::{Error, Structure};
 
@@ -64,6 +64,27 @@ impl GeneralName {
             }
             _ => Ok(names),
         }
+    }
+
+    /// An entry made here, for our own requests; `None` for kinds whose content the value does not hold.
+    #[must_use]
+    pub fn new(value: GeneralNameValue) -> Option<Self> {
+        let mut der = DerWriter::new();
+        match &value {
+            GeneralNameValue::Rfc822(text) => der.primitive(Tag::context(1), text.as_bytes()),
+            GeneralNameValue::Dns(text) => der.primitive(Tag::context(2), text.as_bytes()),
+            GeneralNameValue::Uri(text) => der.primitive(Tag::context(6), text.as_bytes()),
+            GeneralNameValue::Ip(IpAddr::V4(ip)) => der.primitive(Tag::context(7), &ip.octets()),
+            GeneralNameValue::Ip(IpAddr::V6(ip)) => der.primitive(Tag::context(7), &ip.octets()),
+            GeneralNameValue::Upn(text) => der.constructed(Tag::context(0), |der| {
+                der.oid(&oid::MS_UPN);
+                der.constructed(Tag::context(0), |der| {
+                    der.primitive(Tag::UTF8_STRING, text.as_bytes());
+                });
+            }),
+            _ => return None,
+        }
+        Some(Self { der: der.into_vec().into(), value })
     }
 
     /// The DER as received.

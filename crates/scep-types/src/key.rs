@@ -63,6 +63,15 @@ impl ContentKey {
         Some(Self { octets, used: key.len() })
     }
 
+    /// A key of the first `len` octets, of all 32 if `len` is more.
+    #[must_use]
+    pub fn from_prefix(octets: &[u8; Self::MAX_OCTETS], len: usize) -> Self {
+        let used = len.min(Self::MAX_OCTETS);
+        let mut key = Self { octets: [0; Self::MAX_OCTETS], used };
+        key.octets.iter_mut().zip(octets).take(used).for_each(|(to, from)| *to = *from);
+        key
+    }
+
     /// The key.
     #[must_use]
     pub fn octets(&self) -> &[u8] {

@@ -3,7 +3,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::asn1::{Reader, Tag, Tlv};
+use crate::asn1::{DerWriter, Reader, Tag, Tlv};
 use crate::oid::{self, Oid};
 use crate::{AmbiguousCsr, Error, Structure};
 
@@ -61,6 +61,26 @@ impl Name {
         Ok(Self(der))
     }
 
+    /// A name of one attribute per RDN, in this order; for our own requests and test certificates, never for a peer's.
+    ///
+    /// Strings are PrintableString where the alphabet allows, else UTF8String; emailAddress and DC are IA5String.
+    #[must_use]
+    pub fn build(attributes: &[(Oid, &str)]) -> Self {
+        let der = DerWriter::encode(|der| {
+            der.sequence(|der| {
+                for (oid, text) in attributes {
+                    der.set(|der| {
+                        der.sequence(|der| {
+                            der.oid(oid);
+                            der.primitive(string_type(oid, text), text.as_bytes());
+                        });
+                    });
+                }
+            });
+        });
+        Self(der.into())
+    }
+
     /// The DER as received.
     #[must_use]
     pub fn der(&self) -> &[u8] {
@@ -100,6 +120,20 @@ impl Name {
     pub fn matches(&self, other: &Self) -> bool {
         self.0 == other.0 || normalized(self).eq(normalized(other))
     }
+}
+
+fn string_type(oid: &Oid, text: &str) -> Tag {
+    match *oid {
+        oid::EMAIL_ADDRESS | oid::DOMAIN_COMPONENT if text.is_ascii() => Tag::IA5_STRING,
+        _ if is_printable_string(text) => Tag::PRINTABLE_STRING,
+        _ => Tag::UTF8_STRING,
+    }
+}
+
+/// Whether all characters are of the PrintableString alphabet (X.680 §41.4).
+#[must_use]
+pub fn is_printable_string(text: &str) -> bool {
+    text.bytes().all(|octet| octet.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&octet))
 }
 
 /// Type, RDN index and folded value of each attribute.

@@ -298,6 +298,10 @@ oids! {
     SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
     /// id-kp-clientAuth (RFC 5280 §4.2.1.12).
     CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+    /// anyExtendedKeyUsage (RFC 5280 §4.2.1.12).
+    ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0";
+    /// id-kp-cmcRA (RFC 6402 §2.10).
+    CMC_RA = "1.3.6.1.5.5.7.3.28";
     /// Microsoft's certificate request agent EKU, which Windows looks for in an RA certificate.
     MS_CERTIFICATE_REQUEST_AGENT = "1.3.6.1.4.1.311.20.2.1";
     /// Microsoft's user principal name, an otherName (UTF8String).

@@ -1,0 +1,135 @@
+use bytes::Bytes;
+use scep_types::{AlgorithmPolicy, Certificate, CryptoError, CryptoProvider, DecryptionKey};
+use zeroize::Zeroizing;
+
+use crate::attributes::{FailInfo, MessageType, Nonce, PkiStatus, TransactionId};
+use crate::ca_certificates::CaCertificates;
+use crate::cms::{Envelope, SignedData, SignerInfo};
+use crate::error::{Error, Misbehaviour};
+use crate::random::FallbackKey;
+
+/// A request that was sent and what its reply must match. It may be given several replies; each is checked anew.
+#[derive(Debug, Clone)]
+pub struct Awaiting {
+    pub(super) transaction_id: TransactionId,
+    pub(super) sender_nonce: Nonce,
+    pub(super) signer: Certificate,
+}
+
+/// A CertRep that verified and answers our request (RFC 8894 §3.3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum CertRep {
+    /// Granted.
+    Success {
+        /// The certificates, in the order of the reply; which one is ours, its key says.
+        certificates: Vec<Certificate>,
+        /// The CRLs, DER each.
+        crls: Vec<Bytes>,
+    },
+    /// Refused.
+    Failure {
+        /// Why; `None` if the server does not say.
+        fail_info: Option<FailInfo>,
+        /// What a person should read.
+        text: Option<String>,
+    },
+    /// Waiting for approval.
+    Pending,
+}
+
+/// What checking a reply needs.
+#[derive(Clone, Copy)]
+pub struct ReplyCheck<'a> {
+    /// The authenticated certificates of the CA.
+    pub ca: &'a CaCertificates,
+    /// The key of the certificate that signed the request.
+    pub key: &'a dyn DecryptionKey,
+    /// Digests, verification, decryption.
+    pub provider: &'a CryptoProvider,
+    /// Which algorithms are taken.
+    pub policy: AlgorithmPolicy,
+}
+
+impl std::fmt::Debug for ReplyCheck<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { ca, key: _, provider: _, policy } = self;
+        f.debug_struct("ReplyCheck").field("ca", ca).field("policy", policy).finish_non_exhaustive()
+    }
+}
+
+impl Awaiting {
+    /// Verifies a reply: signed by the authenticated CA or RA, of this transaction, for this request; then opens it.
+    ///
+    /// A certificate is not trusted by being in the reply. Nothing in an unverified reply is believed, PENDING included.
+    ///
+    /// # Errors
+    /// [`Error`]; decryption fails in one way only.
+    pub fn receive(
+        &self,
+        reply: impl Into<Bytes>,
+        check: ReplyCheck<'_>,
+        fallback: &FallbackKey,
+    ) -> Result<CertRep, Error> {
+        let signed = SignedData::parse(&reply.into())?;
+        let info = signed.signer()?;
+        let scheme = info.scheme(check.policy)?;
+        // Only the authenticated set: any holder of a certificate from this CA could put its own into the reply.
+        let signer = info.find(check.ca.certificates()).ok_or(Misbehaviour::UntrustedSigner)?;
+        info.verify(signed.content_type, &signed.content, signer, scheme, check.provider)?;
+        self.check_attributes(info)?;
+        match info.attributes.pki_status()? {
+            PkiStatus::SUCCESS => self.open(&signed.content, check, fallback),
+            PkiStatus::FAILURE => Ok(CertRep::Failure {
+                fail_info: info.attributes.fail_info()?,
+                text: info.attributes.fail_info_text()?,
+            }),
+            PkiStatus::PENDING => Ok(CertRep::Pending),
+            other => Err(Misbehaviour::UnexpectedStatus(other).into()),
+        }
+    }
+
+    fn check_attributes(&self, info: &SignerInfo) -> Result<(), Error> {
+        let message_type = info.attributes.message_type()?;
+        if message_type != MessageType::CERT_REP {
+            return Err(Misbehaviour::UnexpectedMessageType(message_type).into());
+        }
+        let found = info.attributes.transaction_id()?;
+        if found.octets() != self.transaction_id.octets() {
+            return Err(Misbehaviour::TransactionMismatch(Box::new(found)).into());
+        }
+        if info.attributes.recipient_nonce()?.as_ref() != Some(&self.sender_nonce) {
+            return Err(Misbehaviour::NonceMismatch.into());
+        }
+        Ok(())
+    }
+
+    fn open(
+        &self,
+        content: &Bytes,
+        check: ReplyCheck<'_>,
+        fallback: &FallbackKey,
+    ) -> Result<CertRep, Error> {
+        if content.is_empty() {
+            return Err(Misbehaviour::EnvelopeMissing.into());
+        }
+        let envelope = Envelope::parse(content)?;
+        let (cipher, iv) = envelope.cipher(check.policy)?;
+        let (recipient, _) = envelope.find_recipient(&[&self.signer])?;
+        let fallback = fallback.key(cipher);
+        let key =
+            check.key.unwrap_key(recipient.transport()?, &recipient.encrypted_key, &fallback)?;
+        let plaintext = check
+            .provider
+            .envelope
+            .decrypt(cipher, &key, &iv, envelope.ciphertext())
+            .map(Zeroizing::new)
+            .map_err(|error| match error {
+                CryptoError::Unsupported => error.into(),
+                _ => Error::Undecipherable(None),
+            })?;
+        let inner = SignedData::parse(&Bytes::from_owner(plaintext))
+            .map_err(|_| Error::Undecipherable(None))?;
+        Ok(CertRep::Success { certificates: inner.certificates, crls: inner.crls })
+    }
+}

@@ -1,0 +1,198 @@
+use bytes::Bytes;
+use scep_types::asn1::{DerWriter, Limits, Reader, Tag, Tlv, survey};
+use scep_types::oid;
+use scep_types::{AlgorithmPolicy, Certificate, ContentCipher, ContentKey, EnvelopeProvider};
+use scep_types::{KeyTransport, spki_key_kind};
+
+use super::signed::joined;
+use super::{IssuerAndSerial, open_content_info, write_content_info, write_issuer_and_serial};
+use crate::error::{ApiMisuse, Error, Misbehaviour, Unsupported};
+
+/// Recipients an envelope may have: micromdm's client writes one for each certificate of GetCACert.
+const MAX_RECIPIENTS: usize = 16;
+
+/// EnvelopedData as received (RFC 5652 §6.1).
+///
+/// ```text
+/// EnvelopedData ::= SEQUENCE { version, originatorInfo [0] IMPLICIT OPTIONAL, recipientInfos SET OF RecipientInfo,
+///                              encryptedContentInfo, unprotectedAttrs [1] IMPLICIT OPTIONAL }
+/// EncryptedContentInfo ::= SEQUENCE { contentType, contentEncryptionAlgorithm, encryptedContent [0] IMPLICIT OCTET STRING }
+/// ```
+#[derive(Debug, Clone)]
+pub(crate) struct Envelope {
+    pub(crate) recipients: Vec<Recipient>,
+    algorithm: Bytes,
+    ciphertext: Bytes,
+}
+
+/// KeyTransRecipientInfo as received (RFC 5652 §6.2.1).
+///
+/// ```text
+/// KeyTransRecipientInfo ::= SEQUENCE { version, rid, keyEncryptionAlgorithm, encryptedKey OCTET STRING }
+/// ```
+#[derive(Debug, Clone)]
+pub(crate) struct Recipient {
+    pub(crate) id: RecipientId,
+    algorithm: Bytes,
+    pub(crate) encrypted_key: Bytes,
+}
+
+/// RecipientIdentifier (RFC 5652 §6.2.1).
+#[derive(Debug, Clone)]
+pub(crate) enum RecipientId {
+    IssuerAndSerial(IssuerAndSerial),
+    KeyIdentifier(Bytes),
+}
+
+impl RecipientId {
+    pub(crate) fn names(&self, certificate: &Certificate) -> bool {
+        match self {
+            Self::IssuerAndSerial(id) => id.names(certificate),
+            Self::KeyIdentifier(id) => certificate.subject_key_identifier().as_ref() == Some(id),
+        }
+    }
+}
+
+impl Envelope {
+    /// Reads a ContentInfo with EnvelopedData.
+    pub(crate) fn parse(message: &Bytes) -> Result<Self, Error> {
+        survey(message, Limits::MESSAGE)?;
+        let content = open_content_info(&mut Reader::ber(message), oid::ID_ENVELOPED_DATA)?;
+        let mut fields = content.open()?;
+        fields.integer()?; // version: 0, 2 or 3, and nothing depends on it
+        fields.optional(Tag::context(0))?; // originatorInfo
+        let recipients = read_recipients(message, &fields.expect(Tag::SET)?)?;
+        let mut encrypted = fields.sequence()?;
+        encrypted.oid()?; // id-data, or what old peers write instead
+        let algorithm = encrypted.expect(Tag::SEQUENCE)?.raw;
+        let ciphertext = encrypted.expect(Tag::context(0))?.octets()?;
+        encrypted.finish()?;
+        Ok(Self {
+            recipients,
+            algorithm: message.slice_ref(algorithm),
+            ciphertext: joined(message, ciphertext),
+        })
+    }
+
+    /// The cipher and its initialisation vector, if known, well-formed and admitted.
+    pub(crate) fn cipher(&self, policy: AlgorithmPolicy) -> Result<(ContentCipher, Bytes), Error> {
+        let mut algorithm = Reader::ber(&self.algorithm).sequence()?;
+        let oid = algorithm.oid()?;
+        let cipher = ContentCipher::from_oid(&oid).ok_or(Unsupported::Algorithm(oid))?;
+        if !policy.allows_cipher(cipher) {
+            return Err(Unsupported::Cipher(cipher).into());
+        }
+        // Absent parameters are zeros to one old client; only legacy ciphers came that way.
+        if algorithm.is_empty() && cipher.block_len() == 8 {
+            return Ok((cipher, Bytes::from_static(&[0; 8])));
+        }
+        let iv = joined(&self.algorithm, algorithm.octet_string()?);
+        if iv.len() != cipher.block_len() {
+            return Err(Unsupported::InitialisationVector(iv.len()).into());
+        }
+        Ok((cipher, iv))
+    }
+
+    /// The encrypted content.
+    pub(crate) fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+
+    /// Our recipient and the certificate it is for: the first that names one of `ours`; with a single recipient and a
+    /// single certificate also one that names a stale certificate, since devices keep an old CA certificate.
+    pub(crate) fn find_recipient(
+        &self,
+        ours: &[&Certificate],
+    ) -> Result<(&Recipient, usize), Error> {
+        if self.recipients.is_empty() {
+            return Err(Unsupported::RecipientKind.into());
+        }
+        let named = self.recipients.iter().find_map(|recipient| {
+            let index = ours.iter().position(|certificate| recipient.id.names(certificate))?;
+            Some((recipient, index))
+        });
+        match (named, self.recipients.as_slice(), ours) {
+            (Some(found), _, _) => Ok(found),
+            (None, [only], [_]) => Ok((only, 0)),
+            (None, all, _) => Err(Misbehaviour::NotRecipient { recipients: all.len() }.into()),
+        }
+    }
+}
+
+impl Recipient {
+    /// How the key is wrapped, if we know it.
+    pub(crate) fn transport(&self) -> Result<KeyTransport, Error> {
+        Ok(KeyTransport::read(&mut Reader::ber(&self.algorithm))?)
+    }
+}
+
+/// The KeyTransRecipientInfos; other kinds are skipped, they are never ours.
+fn read_recipients(owner: &Bytes, set: &Tlv<'_>) -> Result<Vec<Recipient>, Error> {
+    let mut infos = set.open()?;
+    let mut recipients = Vec::with_capacity(1);
+    let mut found = 0_usize;
+    while !infos.is_empty() {
+        found = found.saturating_add(1);
+        if found > MAX_RECIPIENTS {
+            return Err(Misbehaviour::NotRecipient { recipients: found }.into());
+        }
+        let info = infos.any()?;
+        if info.tag != Tag::SEQUENCE {
+            continue;
+        }
+        let mut fields = info.open()?;
+        fields.integer()?;
+        let id = match fields.any()? {
+            tlv if tlv.tag == Tag::SEQUENCE => {
+                RecipientId::IssuerAndSerial(IssuerAndSerial::read(owner, &tlv)?)
+            }
+            tlv => RecipientId::KeyIdentifier(joined(owner, tlv.octets()?)),
+        };
+        let algorithm = owner.slice_ref(fields.expect(Tag::SEQUENCE)?.raw);
+        let encrypted_key = joined(owner, fields.octet_string()?);
+        fields.finish()?;
+        recipients.push(Recipient { id, algorithm, encrypted_key });
+    }
+    Ok(recipients)
+}
+
+/// Encrypts `plaintext` and writes a ContentInfo with EnvelopedData for one recipient: version 0, issuerAndSerialNumber,
+/// PKCS #1 v1.5, the form every peer reads.
+pub(crate) fn write_envelope(
+    plaintext: &[u8],
+    recipient: &Certificate,
+    cipher: ContentCipher,
+    key: &ContentKey,
+    iv: &[u8],
+    provider: &dyn EnvelopeProvider,
+) -> Result<Vec<u8>, Error> {
+    if !spki_key_kind(recipient.spki())?.can_encrypt() {
+        return Err(ApiMisuse::RecipientKey.into());
+    }
+    let transport = KeyTransport::Pkcs1v15;
+    let encrypted_key = provider.wrap_key(transport, recipient.spki(), key)?;
+    let ciphertext = provider.encrypt(cipher, key, iv, plaintext)?;
+    let mut der = DerWriter::with_capacity(ciphertext.len().saturating_add(1024));
+    write_content_info(&mut der, oid::ID_ENVELOPED_DATA, |der| {
+        der.sequence(|der| {
+            der.unsigned(0_u64);
+            der.set(|der| {
+                der.sequence(|der| {
+                    der.unsigned(0_u64);
+                    write_issuer_and_serial(der, recipient);
+                    transport.write(der);
+                    der.primitive(Tag::OCTET_STRING, &encrypted_key);
+                });
+            });
+            der.sequence(|der| {
+                der.oid(&oid::ID_DATA);
+                der.sequence(|der| {
+                    der.oid(&cipher.oid());
+                    der.primitive(Tag::OCTET_STRING, iv);
+                });
+                der.primitive(Tag::context(0), &ciphertext);
+            });
+        });
+    });
+    Ok(der.into_vec())
+}

@@ -1,0 +1,208 @@
+use scep_types::asn1::Asn1Error;
+use scep_types::oid::Oid;
+use scep_types::{ContentCipher, CryptoError, DigestAlgorithm};
+
+use crate::attributes::{FailInfo, MessageType, PkiStatus, TransactionId};
+
+/// Why a message is not accepted, grouped by who is to blame. It is for the log; the peer sees a [`FailInfo`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not the structure they should be.
+    #[error("malformed: {0}")]
+    Malformed(#[from] Asn1Error),
+    /// A certificate, CSR or algorithm inside the message is refused.
+    #[error(transparent)]
+    Types(scep_types::Error),
+    /// It decodes, but a peer must not send it.
+    #[error(transparent)]
+    Misbehaved(#[from] Misbehaviour),
+    /// It is legal, but not offered here.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// Something between key unwrap and the CSR's signature is wrong. One answer for all of it, on purpose (RFC 3218);
+    /// the log may know what a CSR that did decrypt suffers from.
+    #[error("the envelope does not hold what the message type promises")]
+    Undecipherable(#[source] Option<scep_types::Error>),
+    /// The crypto provider or a key failed; not the peer's fault.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// The caller's argument does not fit.
+    #[error(transparent)]
+    ApiMisuse(#[from] ApiMisuse),
+}
+
+/// What a peer must not send.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misbehaviour {
+    /// A signed attribute that must be there is not.
+    #[error("signed attribute {0} is missing")]
+    MissingAttribute(Oid),
+    /// A signed attribute stands twice.
+    #[error("signed attribute {0} stands twice")]
+    RepeatedAttribute(Oid),
+    /// A signed attribute has no value, several, or one outside its range.
+    #[error("signed attribute {0} has an invalid value")]
+    InvalidAttribute(Oid),
+    /// A pkiMessage has exactly one SignerInfo.
+    #[error("{0} SignerInfos instead of one")]
+    SignerCount(usize),
+    /// More certificates than a message may carry.
+    #[error("{found} certificates exceed the limit of {limit}")]
+    TooManyCertificates {
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// No certificate fits the SignerInfo.
+    #[error("no certificate for the signer")]
+    SignerNotFound,
+    /// contentType is not the type of the content.
+    #[error("contentType does not match the content")]
+    ContentTypeMismatch,
+    /// messageDigest is not the digest of the content.
+    #[error("messageDigest does not match the content")]
+    DigestMismatch,
+    /// The signature does not verify.
+    #[error("signature does not verify")]
+    SignatureInvalid,
+    /// The content is not of the type it must be.
+    #[error("content of type {0}")]
+    ContentType(Oid),
+    /// A request without the envelope its message type needs.
+    #[error("no envelope")]
+    EnvelopeMissing,
+    /// The envelope is for other recipients.
+    #[error("none of {recipients} recipients is ours")]
+    NotRecipient {
+        /// How many recipients it has.
+        recipients: usize,
+    },
+    /// A message of this type does not belong here.
+    #[error("{0} is not expected here")]
+    UnexpectedMessageType(MessageType),
+    /// A self-signed signer whose key is not the CSR's: someone may have wrapped another's envelope.
+    #[error("the signer's key is not the CSR's")]
+    SignerBinding,
+    /// The reply is for another transaction.
+    #[error("reply for transaction {0}, which is not ours")]
+    TransactionMismatch(Box<TransactionId>),
+    /// The reply does not answer this request.
+    #[error("recipientNonce is not the nonce we sent")]
+    NonceMismatch,
+    /// A pkiStatus outside RFC 8894.
+    #[error("unexpected {0}")]
+    UnexpectedStatus(PkiStatus),
+    /// The signer of the reply is no authenticated CA or RA.
+    #[error("the reply is signed by a certificate that is neither the CA's nor an RA's")]
+    UntrustedSigner,
+    /// SUCCESS without a certificate for our key.
+    #[error("no certificate for the requested key in the reply")]
+    NoCertificateForKey,
+    /// A certificate in the reply was not issued by the authenticated CA.
+    #[error("the issued certificate was not signed by the CA")]
+    UntrustedCertificate,
+    /// The HTTP query is none.
+    #[error("invalid query")]
+    InvalidQuery,
+    /// The base64 text is none.
+    #[error("invalid base64")]
+    InvalidBase64,
+    /// The CA's certificate does not have the pinned fingerprint.
+    #[error("no CA certificate with the pinned fingerprint; found {found}")]
+    FingerprintMismatch {
+        /// Fingerprints of what was sent, hexadecimal, separated by commas.
+        found: FingerprintList,
+    },
+    /// GetCACert returned no certificate that can be used.
+    #[error("no usable CA certificate")]
+    NoCaCertificate,
+}
+
+/// Fingerprints in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FingerprintList(pub Vec<String>);
+
+impl std::fmt::Display for FingerprintList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+/// What is legal but not offered, or not admitted by the algorithm policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// An algorithm we do not know.
+    #[error("algorithm {0}")]
+    Algorithm(Oid),
+    /// A digest that the algorithm policy does not admit.
+    #[error("{0:?} is not allowed by the algorithm policy")]
+    Digest(DigestAlgorithm),
+    /// A content cipher that the algorithm policy does not admit.
+    #[error("{0:?} is not allowed by the algorithm policy")]
+    Cipher(ContentCipher),
+    /// An initialisation vector that is not one block.
+    #[error("initialisation vector of {0} octets")]
+    InitialisationVector(usize),
+    /// Only KeyTransRecipientInfo.
+    #[error("recipients of no supported kind")]
+    RecipientKind,
+    /// The signer's key cannot receive an encrypted reply.
+    #[error("a reply cannot be encrypted to a {0}")]
+    ReplyKey(scep_types::KeyKind),
+    /// An operation we do not know.
+    #[error("unknown operation")]
+    Operation,
+    /// A method other than GET and POST.
+    #[error("method not allowed")]
+    Method,
+}
+
+/// What a caller of this crate must not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiMisuse {
+    /// The signing key cannot sign here.
+    #[error("the signing key has no signature scheme")]
+    SigningKey,
+    /// The encryption certificate has no RSA key.
+    #[error("the recipient's key cannot encrypt")]
+    RecipientKey,
+    /// A SUCCESS needs at least one certificate.
+    #[error("no certificate to send")]
+    NoCertificate,
+}
+
+impl From<scep_types::Error> for Error {
+    fn from(error: scep_types::Error) -> Self {
+        match error {
+            scep_types::Error::Malformed(error) => Self::Malformed(error),
+            scep_types::Error::UnsupportedAlgorithm { oid } => Unsupported::Algorithm(oid).into(),
+            scep_types::Error::DigestNotAllowed { digest } => Unsupported::Digest(digest).into(),
+            scep_types::Error::Crypto(error) => Self::Crypto(error),
+            other => Self::Types(other),
+        }
+    }
+}
+
+/// The one place where an error becomes what the peer sees (RFC 8894 §3.2.1.4).
+impl From<&Error> for FailInfo {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Unsupported(Unsupported::Operation | Unsupported::Method) => Self::BAD_REQUEST,
+            Error::Unsupported(_) | Error::Crypto(CryptoError::Unsupported) => Self::BAD_ALG,
+            Error::Types(scep_types::Error::ContradictingDigest { .. })
+            | Error::Undecipherable(_)
+            | Error::Misbehaved(
+                Misbehaviour::SignerNotFound
+                | Misbehaviour::ContentTypeMismatch
+                | Misbehaviour::DigestMismatch
+                | Misbehaviour::SignatureInvalid,
+            ) => Self::BAD_MESSAGE_CHECK,
+            _ => Self::BAD_REQUEST,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+use bytes::Bytes;
+use scep_types::asn1::{Reader, Tag};
+use scep_types::{
+    AlgorithmPolicy, Certificate, ContentKey, CryptoError, CryptoProvider, Csr, Name, VerifiedCsr,
+};
+use zeroize::Zeroizing;
+
+use super::reply::Reply;
+use super::sealed::{Rejected, Sealed, SealedKind, Wrapped};
+use crate::cms::IssuerAndSerial;
+use crate::error::{Error, Misbehaviour};
+
+/// A request whose envelope was opened: exactly one of these, with exactly its data.
+#[derive(Debug, Clone)]
+#[must_use]
+pub enum Opened {
+    /// PKCSReq.
+    Enrol(Enrolment),
+    /// RenewalReq: the signer's certificate is to authorise it.
+    Renew(Enrolment),
+    /// GetCert.
+    GetCert(Query),
+    /// GetCRL.
+    GetCrl(Query),
+}
+
+/// A request for a certificate. Its sender holds the CSR's private key and the signer's; nothing else is established.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Enrolment {
+    /// The CSR, its own signature verified.
+    pub csr: VerifiedCsr,
+    /// Who signed the message.
+    pub signer: Certificate,
+    /// Which of our certificates it was encrypted to, as an index into the recipients.
+    pub recipient: usize,
+    /// The way to answer.
+    pub reply: Reply,
+}
+
+/// A request for a certificate or CRL by issuer and serial number.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Query {
+    /// The issuer.
+    pub issuer: Name,
+    /// Content octets of the serialNumber INTEGER.
+    pub serial: Bytes,
+    /// Who signed the message.
+    pub signer: Certificate,
+    /// The way to answer.
+    pub reply: Reply,
+}
+
+impl Enrolment {
+    /// Whether the signer's key is the CSR's, which stops a captured envelope from being wrapped anew (R-2.3-05).
+    ///
+    /// # Errors
+    /// [`Misbehaviour::SignerBinding`] if it is another.
+    pub fn check_same_key(&self) -> Result<(), Error> {
+        if self.signer.spki() == self.csr.spki().as_ref() {
+            Ok(())
+        } else {
+            Err(Misbehaviour::SignerBinding.into())
+        }
+    }
+}
+
+/// Everything after the key unwrap: decrypt, read, verify the CSR. One path, one error (invariant 6).
+pub(super) fn open(
+    wrapped: Wrapped,
+    key: &ContentKey,
+    provider: &CryptoProvider,
+    policy: AlgorithmPolicy,
+) -> Result<Opened, Box<Rejected>> {
+    let recipient = wrapped.recipient();
+    let ciphertext = wrapped.envelope.ciphertext();
+    let plaintext =
+        provider.envelope.decrypt(wrapped.cipher, key, &wrapped.iv, ciphertext).map(Zeroizing::new);
+    if plaintext == Err(CryptoError::Unsupported) {
+        return Err(wrapped.sealed.rejected(CryptoError::Unsupported.into()));
+    }
+    let sealed = wrapped.sealed;
+    match sealed.kind() {
+        SealedKind::Enrol | SealedKind::Renew => {
+            match prove_csr(plaintext.ok(), provider, policy) {
+                Ok(csr) => Ok(enrolment(sealed, csr, recipient)),
+                Err(refusal) => {
+                    if !refusal.verified_a_signature {
+                        same_work_as_a_bad_signature(&sealed, provider);
+                    }
+                    Err(sealed.rejected(Error::Undecipherable(refusal.cause)))
+                }
+            }
+        }
+        SealedKind::GetCert | SealedKind::GetCrl => {
+            match plaintext.ok().map(|plaintext| read_query(&plaintext)) {
+                Some(Ok(query)) => Ok(certificate_query(sealed, query)),
+                _ => Err(sealed.rejected(Error::Undecipherable(None))),
+            }
+        }
+    }
+}
+
+/// Why there is no proven CSR.
+struct Refusal {
+    cause: Option<scep_types::Error>,
+    verified_a_signature: bool,
+}
+
+fn prove_csr(
+    plaintext: Option<Zeroizing<Vec<u8>>>,
+    provider: &CryptoProvider,
+    policy: AlgorithmPolicy,
+) -> Result<VerifiedCsr, Refusal> {
+    let refuse = |cause, verified_a_signature| Refusal { cause, verified_a_signature };
+    let plaintext = plaintext.ok_or(refuse(None, false))?;
+    // The buffer is zeroized when the last slice of the CSR is gone: it holds the challengePassword.
+    let csr =
+        Csr::parse(Bytes::from_owner(plaintext)).map_err(|error| refuse(Some(error), false))?;
+    csr.verify(provider.verify, policy).map_err(|error| {
+        let verified = error == scep_types::Error::Crypto(CryptoError::InvalidSignature);
+        refuse(Some(error), verified)
+    })
+}
+
+/// Verifies something that cannot verify, so that bad padding and a bad CSR cost the same RSA operation and cannot be
+/// told apart by the clock.
+fn same_work_as_a_bad_signature(sealed: &Sealed, provider: &CryptoProvider) {
+    let signer = sealed.signer();
+    let result = provider.verify.verify(sealed.scheme(), signer.spki(), signer.der(), &[1; 256]);
+    std::hint::black_box(result.is_ok());
+}
+
+fn enrolment(sealed: Sealed, csr: VerifiedCsr, recipient: usize) -> Opened {
+    let (kind, signer, reply) = sealed.into_parts();
+    let enrolment = Enrolment { csr, signer, recipient, reply };
+    match kind {
+        SealedKind::Renew => Opened::Renew(enrolment),
+        _ => Opened::Enrol(enrolment),
+    }
+}
+
+/// `IssuerAndSerialNumber` (RFC 8894 §3.3.4).
+fn read_query(plaintext: &[u8]) -> Result<IssuerAndSerial, Error> {
+    let owner = Bytes::copy_from_slice(plaintext);
+    let mut reader = Reader::ber(&owner);
+    let query = IssuerAndSerial::read(&owner, &reader.expect(Tag::SEQUENCE)?)?;
+    reader.finish()?;
+    Ok(query)
+}
+
+fn certificate_query(sealed: Sealed, query: IssuerAndSerial) -> Opened {
+    let (kind, signer, reply) = sealed.into_parts();
+    let IssuerAndSerial { issuer, serial } = query;
+    let query = Query { issuer, serial, signer, reply };
+    match kind {
+        SealedKind::GetCrl => Opened::GetCrl(query),
+        _ => Opened::GetCert(query),
+    }
+}
