@@ -139,11 +139,16 @@ impl SignatureScheme {
 
     /// The scheme we sign with for a key of this kind and a wished digest; PKCS#1 v1.5 for RSA, which all peers read.
     ///
-    /// `None` for a key that cannot sign here.
+    /// `None` for a key that cannot sign here, or not with that digest: ECDSA with MD5 has no OID.
     #[must_use]
     pub const fn for_key(key: KeyKind, digest: DigestAlgorithm) -> Option<Self> {
         match key {
             KeyKind::Rsa { .. } => Some(Self::RsaPkcs1(digest)),
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521
+                if matches!(digest, DigestAlgorithm::Md5) =>
+            {
+                None
+            }
             KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => Some(Self::Ecdsa(digest)),
             KeyKind::Ed25519 => Some(Self::Ed25519),
             KeyKind::Other(_) => None,
@@ -349,18 +354,26 @@ fn null_or_absent(parameters: Option<&[u8]>) -> Result<(), Error> {
     }
 }
 
-/// `RSASSA-PSS-params` (RFC 4055 §3.1); a salt of another length than the digest is not supported.
+/// `RSASSA-PSS-params` (RFC 4055 §3.1); a salt of another length than the digest is not supported, nor is a trailer other than 1.
 fn read_pss(raw: &[u8]) -> Result<DigestAlgorithm, Error> {
     let mut params = Reader::ber(raw).sequence()?;
     let digest = read_digest_and_mask(&mut params, oid::RSASSA_PSS)?;
-    let salt = match params.optional(Tag::context(2))? {
-        Some(explicit) => explicit.open()?.integer()?.to_vec(),
-        None => vec![20],
-    };
-    if salt != [u8::try_from(digest.output_len()).unwrap_or(0)] {
+    let salt = read_small_integer(&mut params, Tag::context(2), 20)?;
+    let trailer = read_small_integer(&mut params, Tag::context(3), 1)?;
+    params.finish()?;
+    if usize::from(salt) != digest.output_len() || trailer != 1 {
         return Err(Error::UnsupportedAlgorithm { oid: oid::RSASSA_PSS });
     }
     Ok(digest)
+}
+
+/// An explicitly tagged `INTEGER DEFAULT default` from 0 to 127.
+fn read_small_integer(params: &mut Reader<'_>, tag: Tag, default: u8) -> Result<u8, Error> {
+    let Some(explicit) = params.optional(tag)? else { return Ok(default) };
+    match explicit.open()?.integer()? {
+        [value @ 0..0x80] => Ok(*value),
+        _ => Err(Error::UnsupportedAlgorithm { oid: oid::RSASSA_PSS }),
+    }
 }
 
 /// `RSAES-OAEP-params` (RFC 4055 §4.1); only an empty label is supported.

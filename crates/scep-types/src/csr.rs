@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::asn1::{Asn1Error, Reader, Tag, Tlv};
 use crate::name::directory_string;
 use crate::oid::{self, Oid};
+use crate::second_reader;
 use crate::{
     AlgorithmPolicy, AmbiguousCsr, Error, GeneralName, KeyKind, KeyUsage, Name, Secret,
     SignatureScheme, SignatureVerifier, Structure, spki_key_kind,
@@ -128,7 +129,8 @@ impl Csr {
             key_usage,
             der,
         };
-        second_reader_agrees(&inner)?;
+        second_reader::sees_name(&inner.subject)?;
+        second_reader::sees_key(&inner.spki)?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -371,7 +373,8 @@ fn requested_extensions(attributes: &[CsrAttribute]) -> Result<Vec<Extension>, E
     if let Some(second) = requests.next() {
         return Err(Error::Ambiguous(AmbiguousCsr::RepeatedAttribute(second.oid)));
     }
-    let mut list = single_value(request)?.open()?;
+    let value = single_value(request)?;
+    let mut list = Reader::der(value.raw).sequence()?;
     let mut extensions: Vec<Extension> = Vec::new();
     while !list.is_empty() {
         at_most(extensions.len().saturating_add(1), MAX_EXTENSIONS, Structure::Extensions)?;
@@ -381,6 +384,7 @@ fn requested_extensions(attributes: &[CsrAttribute]) -> Result<Vec<Extension>, E
         }
         extensions.push(extension);
     }
+    second_reader::sees_extensions(value.raw, &extensions)?;
     Ok(extensions)
 }
 
@@ -395,25 +399,4 @@ fn read_extension(owner: &Bytes, list: &mut Reader<'_>) -> Result<Extension, Err
     let value = extension.expect(Tag::OCTET_STRING)?.primitive()?;
     extension.finish()?;
     Ok(Extension { oid, critical, value: owner.slice_ref(value) })
-}
-
-/// Reads the CSR once more with `x509-parser` and refuses it unless both readings are the same.
-///
-/// `x509-parser` stops silently in the middle of a name it dislikes, so the length of what it read is compared too.
-fn second_reader_agrees(csr: &Inner) -> Result<(), Error> {
-    use x509_parser::certification_request::X509CertificationRequest;
-    use x509_parser::prelude::FromDer;
-
-    let disagree = Error::Ambiguous(AmbiguousCsr::ReadersDisagree);
-    let Ok(([], other)) = X509CertificationRequest::from_der(&csr.der) else {
-        return Err(disagree);
-    };
-    let info = &other.certification_request_info;
-    let rdns = csr.subject.attributes().last().map_or(0, |last| last.rdn.saturating_add(1));
-    let same = info.raw == csr.info
-        && info.subject.as_raw() == csr.subject.der()
-        && info.subject.iter_rdn().count() == rdns
-        && info.subject_pki.raw == csr.spki
-        && info.attributes().len() == csr.attributes.len();
-    if same { Ok(()) } else { Err(disagree) }
 }

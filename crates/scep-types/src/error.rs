@@ -99,7 +99,7 @@ pub enum AmbiguousCsr {
     /// A relative distinguished name without attributes, at which other readers stop.
     #[error("empty relative distinguished name")]
     EmptyRdn,
-    /// A second, independent reader sees another subject, key or attribute list.
+    /// A second, independent reader sees another subject, key or list of requested extensions.
     #[error("two readers disagree")]
     ReadersDisagree,
 }

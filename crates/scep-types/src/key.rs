@@ -1,6 +1,6 @@
 use std::fmt;
 
-use subtle::{Choice, ConditionallySelectable};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::algorithm::read_algorithm;
@@ -32,7 +32,8 @@ pub trait DecryptionKey: Send + Sync {
     ///
     /// Implicit rejection (RFC 3218 §2.3.2): the caller cannot tell the two apart, so there is no error for bad padding.
     /// `fallback` must be random, of the content cipher's key length. Implementations choose between the two with
-    /// [`ContentKey::or_fallback`], in constant time.
+    /// [`ContentKey::from_pkcs1_block`] where they can decrypt without removing the padding, else with
+    /// [`ContentKey::or_fallback`]; both in constant time.
     ///
     /// # Errors
     /// Only what does not depend on `encrypted`'s plaintext: [`CryptoError::Unsupported`], [`CryptoError::Unavailable`].
@@ -86,8 +87,28 @@ impl ContentKey {
         let candidate = candidate.as_ref().unwrap_or(fallback);
         let choice = Choice::from(u8::from(fits));
         let mut selected = fallback.clone();
-        for (octet, unwrapped) in selected.octets.iter_mut().zip(candidate.octets) {
-            octet.conditional_assign(&unwrapped, choice);
+        for (octet, unwrapped) in selected.octets.iter_mut().zip(&candidate.octets) {
+            octet.conditional_assign(unwrapped, choice);
+        }
+        selected
+    }
+
+    /// The key inside a raw RSA decryption, or `fallback` if that is no PKCS#1 v1.5 block around a key of the same length.
+    ///
+    /// `EM = 0x00 || 0x02 || PS || 0x00 || M` (RFC 8017 §7.2.2). The length of `M` is known, and so is the place of every
+    /// octet: each is looked at once, whatever it is, and the choice is made in constant time.
+    #[must_use]
+    pub fn from_pkcs1_block(block: &[u8], fallback: &Self) -> Self {
+        let mut selected = fallback.clone();
+        let (padding, key) = block.split_at(block.len().saturating_sub(fallback.used));
+        let [zero, two, nonzero @ .., separator] = padding else { return selected };
+        if nonzero.len() < 8 {
+            return selected; // says something about the modulus, nothing about the plaintext
+        }
+        let mut fits = zero.ct_eq(&0) & two.ct_eq(&2) & separator.ct_eq(&0);
+        nonzero.iter().for_each(|octet| fits &= !octet.ct_eq(&0));
+        for (octet, unwrapped) in selected.octets.iter_mut().zip(key) {
+            octet.conditional_assign(unwrapped, fits);
         }
         selected
     }
@@ -238,13 +259,14 @@ impl KeyUsage {
         let mut reader = Reader::ber(value);
         let content = reader.expect(crate::asn1::Tag::BIT_STRING)?.primitive()?;
         reader.finish()?;
-        let (first, second) = match content {
-            [_unused, first] => (*first, 0),
-            [_unused, first, second] => (*first, *second),
-            [0] => (0, 0),
+        // Unused bits may be set, yet they say nothing (X.690 §8.6.2.4).
+        let octets = match content {
+            [0] => [0, 0],
+            [unused @ 0..8, first] => [first & (0xFF << unused), 0],
+            [unused @ 0..8, first, second] => [*first, second & (0xFF << unused)],
             _ => return Err(Asn1Error::InvalidValue { tag: crate::asn1::Tag::BIT_STRING }.into()),
         };
-        Ok(Self(u16::from_be_bytes([first, second])))
+        Ok(Self(u16::from_be_bytes(octets)))
     }
 
     /// The value of a keyUsage extension (a BIT STRING, DER, trailing zero bits removed).

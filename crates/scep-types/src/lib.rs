@@ -30,6 +30,7 @@ mod error;
 mod general_name;
 mod key;
 mod name;
+mod second_reader;
 mod secret;
 mod time;
 

@@ -182,7 +182,7 @@ pub(crate) fn directory_string<'a>(value: &Tlv<'a>) -> Cow<'a, str> {
     }
 }
 
-/// `CN=device,O=Example`, most specific first as in RFC 4514; control characters are escaped, so it is safe in logs.
+/// `CN=device,O=Example`, most specific first as in RFC 4514; what is not printable is escaped, so it is safe in logs.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let attributes: Vec<_> = self.attributes().collect();
@@ -199,8 +199,9 @@ impl fmt::Display for Name {
             for character in attribute.text().chars() {
                 match character {
                     ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' => write!(f, "\\{character}")?,
-                    control if control.is_control() => write!(f, "{}", control.escape_unicode())?,
-                    plain => write!(f, "{plain}")?,
+                    '\'' => f.write_str("'")?,
+                    // Escapes what is not printable: line ends of every kind, text direction marks.
+                    other => write!(f, "{}", other.escape_debug())?,
                 }
             }
         }

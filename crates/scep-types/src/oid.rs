@@ -113,25 +113,31 @@ const fn parse_arc(text: &[u8], start: usize) -> Option<(u32, usize)> {
     if at == start || (text[start] == b'0' && at > start + 1) { None } else { Some((arc, at)) }
 }
 
+/// Dotted; the content octets in hexadecimal if an arc has more than 128 bits.
 impl fmt::Display for Oid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut value, mut first) = (0_u128, true);
-        for octet in self.content() {
-            value = (value.wrapping_shl(7)) | u128::from(octet & 0x7F);
-            if octet & 0x80 != 0 {
-                continue;
-            }
-            if first {
-                let root = (value / 40).min(2);
-                write!(f, "{root}.{}", value - root * 40)?;
-                first = false;
+        let arcs = self.content().split_inclusive(|octet| octet & 0x80 == 0).map(arc_value);
+        let Some(arcs) = arcs.collect::<Option<Vec<u128>>>() else {
+            f.write_str("0x")?;
+            return self.content().iter().try_for_each(|octet| write!(f, "{octet:02x}"));
+        };
+        for (position, arc) in arcs.into_iter().enumerate() {
+            if position == 0 {
+                let root = (arc / 40).min(2);
+                write!(f, "{root}.{}", arc - root * 40)?;
             } else {
-                write!(f, ".{value}")?;
+                write!(f, ".{arc}")?;
             }
-            value = 0;
         }
         Ok(())
     }
+}
+
+/// The value of one arc's base-128 digits, or `None` if it has more than 128 bits.
+fn arc_value(digits: &[u8]) -> Option<u128> {
+    digits
+        .iter()
+        .try_fold(0_u128, |value, digit| Some(value.checked_mul(128)? | u128::from(digit & 0x7F)))
 }
 
 impl fmt::Debug for Oid {

@@ -5,6 +5,11 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 use crate::asn1::{Asn1Error, DerWriter, Reader, Tag, Tlv};
 
+/// 0000-01-01T00:00:00Z.
+const YEAR_0: i64 = -62_167_219_200;
+/// 9999-12-31T23:59:59Z, which says "never expires" in a certificate (RFC 5280 §4.1.2.5).
+const END_OF_YEAR_9999: i64 = 253_402_300_799;
+
 /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted. Pure crates take it as an argument.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixTime(i64);
@@ -32,6 +37,21 @@ impl UnixTime {
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(seconds(duration)))
+    }
+
+    /// `months` calendar months later at the same time of day; the day is cut to the last of a shorter month.
+    ///
+    /// Stops at the end of the year 9999, the last that ASN.1 can write.
+    #[must_use]
+    pub fn plus_months(self, months: u32) -> Self {
+        let Ok(at) = OffsetDateTime::from_unix_timestamp(self.0) else { return self };
+        let month = i64::from(u8::from(at.month())) - 1 + i64::from(months);
+        let year = i32::try_from(i64::from(at.year()) + month / 12).unwrap_or(i32::MAX);
+        let month = u8::try_from(month % 12 + 1).ok().and_then(|month| Month::try_from(month).ok());
+        let date = month.and_then(|month| {
+            (1..=at.day()).rev().find_map(|day| Date::from_calendar_date(year, month, day).ok())
+        });
+        date.map_or(Self(END_OF_YEAR_9999), |date| Self(at.replace_date(date).unix_timestamp()))
     }
 
     /// Reads a `Time ::= CHOICE { utcTime, generalTime }` (RFC 5280 §4.1.2.5), either form for any year.
@@ -62,11 +82,13 @@ impl UnixTime {
     }
 
     /// Writes UTCTime through 2049 and GeneralizedTime from 2050 (RFC 5280 §4.1.2.5), seconds always, `Z`.
+    ///
+    /// Times before the year 0 or after 9999 are written as the first or last second of these.
     pub fn write(self, der: &mut DerWriter) {
         let at = self.civil();
         let digits = format!(
             "{:04}{:02}{:02}{:02}{:02}{:02}Z",
-            at.year().clamp(0, 9999),
+            at.year(),
             u8::from(at.month()),
             at.day(),
             at.hour(),
@@ -82,7 +104,8 @@ impl UnixTime {
     }
 
     fn civil(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        let representable = self.0.clamp(YEAR_0, END_OF_YEAR_9999);
+        OffsetDateTime::from_unix_timestamp(representable).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 
@@ -154,13 +177,18 @@ fn decimal(digits: &[u8]) -> Option<i32> {
     })
 }
 
-/// `MMDDhhmm[ss[.f…]]` of this year; fractions are dropped.
+/// `MMDDhhmm[ss[.f…]]` of this year; the fraction is dropped.
 fn civil(year: i32, rest: &[u8]) -> Option<UnixTime> {
-    let whole = rest.split(|octet| *octet == b'.').next()?;
-    let mut pairs = [0_u8; 5];
-    if !matches!(whole.len(), 8 | 10) {
+    let (whole, fraction) = rest.split_at_checked(10).unwrap_or((rest, b""));
+    let fraction_is_valid = match fraction {
+        [] => true,
+        [b'.', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if !matches!(whole.len(), 8 | 10) || !fraction_is_valid {
         return None;
     }
+    let mut pairs = [0_u8; 5];
     for (pair, digits) in pairs.iter_mut().zip(whole.chunks(2)) {
         *pair = u8::try_from(decimal(digits)?).ok()?;
     }

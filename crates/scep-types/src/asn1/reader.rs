@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::survey::end_of_element;
-use super::{Asn1Error, Tag};
+use super::{Asn1Error, Limits, Tag};
 use crate::oid::Oid;
 
 /// Which encodings a [`Reader`] takes.
@@ -237,23 +237,30 @@ impl<'a> Tlv<'a> {
     /// # Errors
     /// The element is segmented under DER rules, or a segment is no OCTET STRING.
     pub fn octets(&self) -> Result<Cow<'a, [u8]>, Asn1Error> {
+        self.join_segments(Limits::MESSAGE.depth)
+    }
+
+    /// Segments may hold segments: `levels` bounds the recursion also where nobody surveyed the input.
+    fn join_segments(&self, levels: usize) -> Result<Cow<'a, [u8]>, Asn1Error> {
         if !self.constructed {
             return Ok(Cow::Borrowed(self.content));
         }
         if self.rules == Rules::Der {
             return Err(Asn1Error::WrongForm { tag: self.tag });
         }
+        let below =
+            levels.checked_sub(1).ok_or(Asn1Error::TooDeep { limit: Limits::MESSAGE.depth })?;
+        let mut joined = Cow::Borrowed(&[][..]);
         let mut segments = self.open()?;
-        let first = segments.expect(Tag::OCTET_STRING)?.octets()?;
-        if segments.is_empty() {
-            return Ok(first);
-        }
-        let mut joined = Vec::with_capacity(self.content.len());
-        joined.extend_from_slice(&first);
         while !segments.is_empty() {
-            joined.extend_from_slice(&segments.expect(Tag::OCTET_STRING)?.octets()?);
+            let segment = segments.expect(Tag::OCTET_STRING)?.join_segments(below)?;
+            if joined.is_empty() {
+                joined = segment; // the only one as a rule: nothing is copied
+            } else {
+                joined.to_mut().extend_from_slice(&segment);
+            }
         }
-        Ok(Cow::Owned(joined))
+        Ok(joined)
     }
 }
 

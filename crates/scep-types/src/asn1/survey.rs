@@ -63,7 +63,10 @@ fn walk(
         visit(&header)?;
         at += header.size;
         match (header.tag, header.constructed, header.length) {
-            (Tag::END_OF_CONTENTS, false, Some(0)) if matches!(open.last(), Some(None)) => {
+            // Exactly two octets: Reader cuts off as many, so a padded length must not pass for it.
+            (Tag::END_OF_CONTENTS, false, Some(0))
+                if header.size == 2 && matches!(open.last(), Some(None)) =>
+            {
                 open.pop();
             }
             (_, false, None) => return Err(Asn1Error::InvalidLength),

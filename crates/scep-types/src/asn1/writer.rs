@@ -131,6 +131,12 @@ impl DerWriter {
         let start = self.out.len();
         content(self);
         let length = self.out.len() - start;
+        if let (Ok(short @ 0..=0x7F), Some(octet)) =
+            (u8::try_from(length), self.out.get_mut(start - 1))
+        {
+            *octet = short; // most elements are short: nothing has to move
+            return;
+        }
         let (octets, used) = length_octets(length);
         let octets = octets.get(octets.len() - used..).unwrap_or_default();
         self.out.splice(start - 1..start, octets.iter().copied());
