@@ -1,1 +1,12 @@
-//! Signed challenges for SCEP: a JWS verified, its claims matched against the CSR.
+#![cfg_attr(feature = "aws-lc-rs", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "aws-lc-rs"), doc = env!("CARGO_PKG_DESCRIPTION"))]
+#![forbid(unsafe_code)]
+
+pub mod signed;
+
+mod claim;
+mod error;
+
+pub use claim::{Claim, NameKind};
+pub use error::{Error, Malformed, Misconfigured, Mismatch, Part, PeerFailure, Reason};
+pub use scep_types::{Csr, Secret, UnixTime};
