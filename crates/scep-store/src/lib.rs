@@ -1,1 +1,54 @@
 //! Once-only enrolment state: challenges, transactions, rate limits, issued certificates.
+//!
+//! **A challenge gives at most one certificate, the same request always the same one, and a failure burns nothing.**
+//! [`EnrolmentStore`] says it in a few verbs, each of them one atomic step that fails closed; [`MemoryStore`] is the
+//! backend in memory. What a verb decides is a pure function in [`transition`] and [`rate`], so that every backend
+//! decides alike.
+//!
+//! ```
+//! use scep_store::{Begin, Begun, EnrolmentStore, NewCertificate, Outcome, StoreError};
+//! use scep_types::UnixTime;
+//!
+//! async fn enrol(
+//!     store: &dyn EnrolmentStore,
+//!     request: &Begin, // verified, authorised, admitted
+//!     issue: impl AsyncFnOnce() -> Option<NewCertificate>,
+//!     now: UnixTime,
+//! ) -> Result<Option<NewCertificate>, StoreError> {
+//!     match store.begin(request, now).await? {
+//!         Begun::Fresh(reservation) | Begun::Approved { reservation, .. } => match issue().await {
+//!             Some(certificate) => {
+//!                 store.commit(reservation, certificate.clone(), now).await?;
+//!                 Ok(Some(certificate)) // only now may it leave
+//!             }
+//!             None => store.release(reservation, now).await.map(|()| None),
+//!         },
+//!         Begun::Same(Outcome::Issued(earlier)) => Ok(Some(earlier.certificate)),
+//!         _refused_or_later => Ok(None),
+//!     }
+//! }
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod rate;
+pub mod transition;
+
+mod answer;
+mod certificate;
+mod error;
+mod ids;
+mod memory;
+mod request;
+mod store;
+mod time;
+
+pub use answer::{Begun, Outcome, PendingRequest, Polled};
+pub use certificate::{IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate};
+pub use error::{Argument, Capacity, Cause, StoreError};
+pub use ids::{
+    CertificateId, EndpointId, Operator, RequestId, SerialNumber, Sha256, Submission,
+    TransactionId, TransactionKey,
+};
+pub use memory::{MemoryLimits, MemoryStore, MemoryUsage};
+pub use request::{Begin, ChallengeUse, DeviceLimit, NewPending, Rejection, Reservation, Terms};
+pub use store::EnrolmentStore;

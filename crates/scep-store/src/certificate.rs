@@ -1,0 +1,112 @@
+//! Issued certificates: whose they are, why they exist, whether they were revoked.
+
+use bytes::Bytes;
+use scep_types::{Basis, UnixTime};
+
+use crate::StoreError;
+use crate::error::{Argument, length, within};
+use crate::ids::{CertificateId, SerialNumber, Sha256, TransactionKey};
+
+/// A certificate that was just signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NewCertificate {
+    /// Its DER.
+    pub der: Bytes,
+    /// Its issuer and serial number.
+    pub id: CertificateId,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub subject_key: Sha256,
+    /// The last moment of its validity.
+    pub not_after: UnixTime,
+    /// Which authorisation it was issued on.
+    pub basis: Basis,
+}
+
+impl NewCertificate {
+    /// Octets a certificate may have.
+    pub const MAX_DER: usize = 64 * 1024;
+    /// Octets the detail of a basis may have.
+    pub const MAX_BASIS: usize = 512;
+
+    /// A certificate, its DER copied so that nothing keeps a larger buffer.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfRange`] for DER of more than 64 KiB or a basis of more than 512 octets.
+    pub fn new(
+        id: CertificateId,
+        der: &[u8],
+        subject_key: Sha256,
+        not_after: UnixTime,
+        basis: Basis,
+    ) -> Result<Self, StoreError> {
+        length(Argument::Certificate, der, Self::MAX_DER)?;
+        within(Argument::Basis, detail(&basis).len() as u64, 0, Self::MAX_BASIS as u64)?;
+        Ok(Self { der: Bytes::copy_from_slice(der), id, subject_key, not_after, basis })
+    }
+}
+
+/// A certificate this store knows was issued: by which endpoint, in which transaction, on which authorisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IssuedCertificate {
+    /// The certificate.
+    pub certificate: NewCertificate,
+    /// The endpoint that issued it, and the transaction.
+    pub transaction: TransactionKey,
+    /// When it was committed.
+    pub issued_at: UnixTime,
+    /// Whether it was revoked since.
+    pub revocation: Option<Revocation>,
+}
+
+impl IssuedCertificate {
+    /// For backends: a certificate that is not revoked.
+    #[must_use]
+    pub const fn new(
+        certificate: NewCertificate,
+        transaction: TransactionKey,
+        issued_at: UnixTime,
+    ) -> Self {
+        Self { certificate, transaction, issued_at, revocation: None }
+    }
+}
+
+/// When and why a certificate was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revocation {
+    /// When.
+    pub at: UnixTime,
+    /// The value of CRLReason (RFC 5280 §5.3.1).
+    pub reason: u8,
+}
+
+/// What a revocation came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is revoked from now on.
+    Now,
+    /// It was revoked before; that stands.
+    Already(Revocation),
+    /// No such certificate was issued here, or it expired long ago.
+    Unknown,
+}
+
+/// One line of a CRL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevokedCertificate {
+    /// The serial number.
+    pub serial: SerialNumber,
+    /// When and why.
+    pub revocation: Revocation,
+}
+
+fn detail(basis: &Basis) -> &str {
+    match basis {
+        Basis::OneTimePassword(detail)
+        | Basis::SignedChallenge(detail)
+        | Basis::Operator(detail)
+        | Basis::Renewal(detail) => detail,
+        _ => "",
+    }
+}

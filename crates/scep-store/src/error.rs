@@ -1,0 +1,180 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use scep_types::UnixTime;
+
+use crate::CertificateId;
+
+/// Why a store did not do what it was asked; nothing is issued on any of these.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Nothing live may be forgotten, so there is no room: raise the limit.
+    #[error(
+        "no room for more than {limit} {what}: raise that limit, nothing live is ever forgotten"
+    )]
+    Full {
+        /// Of what.
+        what: Capacity,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The lease ended, or another holder took the reservation over.
+    #[error("the reservation is no longer held: its lease ended")]
+    LeaseLost,
+    /// No such request waits for an operator; it was superseded, decided, or forgotten.
+    #[error("no such request waits for an operator")]
+    NotPending,
+    /// The issuer already has a certificate with this serial number.
+    #[error("certificate {0} exists already")]
+    DuplicateSerial(CertificateId),
+    /// An argument outside its bounds.
+    #[error("{what} of {found} is not within {least} to {most}")]
+    OutOfRange {
+        /// Which argument.
+        what: Argument,
+        /// Its size.
+        found: u64,
+        /// The least it may be.
+        least: u64,
+        /// The most it may be.
+        most: u64,
+    },
+    /// The challenge need not be remembered any more, so it can no longer be used once only.
+    #[error("the challenge ended at {remember_until}, and it is {now}")]
+    ChallengeOver {
+        /// Until when it was to be remembered.
+        remember_until: UnixTime,
+        /// The time of the attempt.
+        now: UnixTime,
+    },
+    /// The state contradicts itself, or may do so after a panic.
+    #[error("the state of the store is or may be inconsistent")]
+    Poisoned,
+    /// The backend did not answer; whether it did what it was asked is unknown.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(Cause),
+}
+
+/// What a store has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Capacity {
+    /// Challenges that are reserved, or used and not yet over.
+    Challenges,
+    /// Transactions.
+    Transactions,
+    /// Requests that wait for an operator.
+    PendingRequests,
+    /// Devices whose rate is counted.
+    Devices,
+    /// Certificates.
+    Certificates,
+    /// Issuers with a CRL number.
+    Issuers,
+    /// CRL numbers of one issuer.
+    CrlNumbers,
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Challenges => "challenges",
+            Self::Transactions => "transactions",
+            Self::PendingRequests => "pending requests",
+            Self::Devices => "devices",
+            Self::Certificates => "certificates",
+            Self::Issuers => "issuers",
+            Self::CrlNumbers => "CRL numbers",
+        })
+    }
+}
+
+/// An argument that has bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Argument {
+    /// Octets of an endpoint's id.
+    EndpointId,
+    /// Octets of a transactionID.
+    TransactionId,
+    /// Octets of an operator's name.
+    Operator,
+    /// Octets of a serial number.
+    SerialNumber,
+    /// Seconds of a lease.
+    Lease,
+    /// Certificates a device may have in a window.
+    DeviceLimit,
+    /// Seconds of a rate limit's window.
+    DeviceWindow,
+    /// Octets of a certificate.
+    Certificate,
+    /// Octets of a CSR.
+    Csr,
+    /// Octets of what an authorisation is based on.
+    Basis,
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EndpointId => "endpoint id length",
+            Self::TransactionId => "transactionID length",
+            Self::Operator => "operator name length",
+            Self::SerialNumber => "serial number length",
+            Self::Lease => "lease in seconds",
+            Self::DeviceLimit => "device limit",
+            Self::DeviceWindow => "device limit window in seconds",
+            Self::Certificate => "certificate length",
+            Self::Csr => "CSR length",
+            Self::Basis => "authorisation basis length",
+        })
+    }
+}
+
+/// What a backend reported; equal only to clones of itself.
+#[derive(Clone)]
+pub struct Cause(Arc<dyn Error + Send + Sync>);
+
+impl Cause {
+    /// Keeps a backend's error.
+    #[must_use]
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::from(error.into()))
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cause {}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Refuses a `found` outside `least..=most`.
+pub(crate) fn within(what: Argument, found: u64, least: u64, most: u64) -> Result<(), StoreError> {
+    if (least..=most).contains(&found) {
+        return Ok(());
+    }
+    Err(StoreError::OutOfRange { what, found, least, most })
+}
+
+/// Refuses a length outside `1..=most`.
+pub(crate) fn length(what: Argument, octets: &[u8], most: usize) -> Result<(), StoreError> {
+    within(what, octets.len() as u64, 1, most as u64)
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+/// How much a [`MemoryStore`](crate::MemoryStore) may hold, and how long it keeps what is over.
+///
+/// At a limit it refuses. Octets are what one entry costs on a 64-bit machine, the indexes included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryLimits {
+    /// Challenges reserved or used, and not over: at most 150 octets each. Default 1,000,000.
+    pub challenges: usize,
+    /// Transactions that are being worked on, wait, or were answered within the replay window: about 400 octets each, 550
+    /// while being worked on. Default 100,000.
+    pub transactions: usize,
+    /// Requests waiting for an operator: about 300 octets each, and the CSR. Default 2,000.
+    pub pending_requests: usize,
+    /// Devices with a certificate in their rate limit's window: about 200 octets each with up to four certificates, and
+    /// 16 for each one more. Default 1,000,000.
+    pub devices: usize,
+    /// Certificates that have not expired: about 350 octets each, and the DER and the basis. Requests that were reserved
+    /// before the limit was reached are still committed. Default 100,000.
+    pub certificates: usize,
+    /// Issuers that number CRLs: about 100 octets each. Default 1,000.
+    pub issuers: usize,
+    /// How much longer than its own expiry a used challenge is kept, in case the clock is set back. Default 5 minutes.
+    pub clock_tolerance: Duration,
+    /// How much longer than its validity a certificate is kept, so that a revoked one stands on at least one CRL more
+    /// (RFC 5280 §3.3). Default 8 days.
+    pub certificate_retention: Duration,
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        Self {
+            challenges: 1_000_000,
+            transactions: 100_000,
+            pending_requests: 2_000,
+            devices: 1_000_000,
+            certificates: 100_000,
+            issuers: 1_000,
+            clock_tolerance: Duration::from_secs(5 * 60),
+            certificate_retention: Duration::from_secs(8 * 86_400),
+        }
+    }
+}
+
+/// How much a [`MemoryStore`](crate::MemoryStore) holds; what has ended counts until its place is needed or swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct MemoryUsage {
+    /// Challenges.
+    pub challenges: usize,
+    /// Transactions.
+    pub transactions: usize,
+    /// Requests waiting for an operator.
+    pub pending_requests: usize,
+    /// Devices.
+    pub devices: usize,
+    /// Certificates.
+    pub certificates: usize,
+    /// Issuers.
+    pub issuers: usize,
+}

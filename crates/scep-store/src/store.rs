@@ -1,0 +1,188 @@
+use async_trait::async_trait;
+use scep_types::UnixTime;
+
+use crate::StoreError;
+use crate::answer::{Begun, PendingRequest, Polled};
+use crate::certificate::{
+    IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate,
+};
+use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
+use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
+
+/// The state of enrolment: which challenge was used, which request was answered how, which certificates exist.
+///
+/// **Each verb is one atomic step, and fails closed.** It either did what it says or, on any error but
+/// [`StoreError::Unavailable`], did nothing; after that one it is unknown, and the caller must neither issue nor answer
+/// with a certificate. No verb ever forgets something live to make room.
+///
+/// *Clocks.* `now` is the caller's. Nodes that share a store may differ by the tolerance its backend is set to: a used
+/// challenge is kept that much longer than its own expiry. Leases and windows end earlier or later by the difference; a
+/// reservation that a fast clock took over is lost to its holder, never shared.
+///
+/// *Order.* [`begin`](Self::begin) comes after everything that can refuse a request and directly before signing;
+/// [`recall`](Self::recall) is for a request that failed authorisation, since an earlier copy of it may have been answered.
+#[async_trait]
+pub trait EnrolmentStore: Send + Sync {
+    /// Reserves a request: its transaction, its challenge and a slot of its device's limit, or says why not.
+    ///
+    /// The rules are [`Transaction::begin`](crate::transition::Transaction::begin) and [`rate::decide`](crate::rate::decide).
+    /// Whatever is refused changes nothing. On failure do not issue: at worst a challenge and a slot are held until the
+    /// lease ends. A duplicate costs nothing: it is `Busy`, `Pending` or `Same`, and takes no slot.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::ChallengeOver`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn begin(&self, begin: &Begin, now: UnixTime) -> Result<Begun, StoreError>;
+
+    /// What the same request may do without being authorised again: `Same` or `Approved`, else `None`.
+    ///
+    /// The same request is the same transaction, signer key and CSR, all three verified. It lets the retry after a lost
+    /// reply succeed although its challenge has ended since. On failure refuse. A duplicate costs nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn recall(
+        &self,
+        request: &RequestId,
+        terms: Terms,
+        now: UnixTime,
+    ) -> Result<Option<Begun>, StoreError>;
+
+    /// Records the certificate: the transaction is issued, the challenge used, the slot taken, the certificate known.
+    ///
+    /// Only a certificate whose commit succeeded may leave. On [`StoreError::Unavailable`] it may or may not be recorded:
+    /// do not deliver it; the client's retry gets it, or after the lease a new one. A duplicate cannot happen: the
+    /// reservation is used up.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`]: discard the certificate. [`StoreError::DuplicateSerial`]: nothing is recorded and the
+    /// reservation is released. [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn commit(
+        &self,
+        reservation: Reservation,
+        certificate: NewCertificate,
+        now: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// Queues the request for an operator; its challenge and slot stay taken while it waits.
+    ///
+    /// It is forgotten at its expiry, and its challenge is free again. On failure answer with a refusal or an HTTP
+    /// error. A duplicate costs nothing: the same request is `Same(Pending)`, and the queue has it once.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]: the reservation is released. [`StoreError::LeaseLost`], [`StoreError::Poisoned`],
+    /// [`StoreError::Unavailable`].
+    async fn pend(
+        &self,
+        reservation: Reservation,
+        pending: NewPending,
+        now: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// Refuses the request for good: polls learn the refusal, the challenge is free again, the slot stays taken.
+    ///
+    /// The same request again is looked at afresh. On failure refuse all the same; the reservation ends with its lease.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn reject(
+        &self,
+        reservation: Reservation,
+        rejection: Rejection,
+        now: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// Undoes [`begin`](Self::begin): transaction, challenge and slot are as they were; an approval stays.
+    ///
+    /// On failure the reservation ends with its lease, to the same effect.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`]: there was nothing left to undo. [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn release(&self, reservation: Reservation, now: UnixTime) -> Result<(), StoreError>;
+
+    /// Answers a CertPoll (RFC 8894 §4.4) signed with `signer_key`, and hands an approved request to exactly one poller.
+    ///
+    /// An unknown id and a wrong key get the same answer. On failure answer with an HTTP error, not with a failInfo: the
+    /// client would give up. A duplicate costs nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn poll(
+        &self,
+        transaction: &TransactionKey,
+        signer_key: &Sha256,
+        terms: Terms,
+        now: UnixTime,
+    ) -> Result<Polled, StoreError>;
+
+    /// The requests of an endpoint that wait for an operator or for being fetched, those that end first at the front.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn list_pending(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<PendingRequest>, StoreError>;
+
+    /// Approves exactly the request that was seen; a CSR that superseded it is not covered.
+    ///
+    /// On failure show it as undecided. A duplicate changes nothing: the first operator's name stays.
+    ///
+    /// # Errors
+    /// [`StoreError::NotPending`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn approve(
+        &self,
+        request: &RequestId,
+        operator: &Operator,
+        now: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// Denies exactly the request that was seen, even if approved, unless it is being issued; its challenge is free again.
+    ///
+    /// Polls and the same request learn the refusal for the replay window of `terms`. On failure show it as undecided.
+    ///
+    /// # Errors
+    /// [`StoreError::NotPending`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn deny(
+        &self,
+        request: &RequestId,
+        rejection: Rejection,
+        terms: Terms,
+        now: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// The certificate if it was issued here: by which endpoint, on which authorisation, and whether it was revoked.
+    ///
+    /// On failure do not renew. Compare the DER: a serial number alone proves nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn certificate_by_serial(
+        &self,
+        id: &CertificateId,
+    ) -> Result<Option<IssuedCertificate>, StoreError>;
+
+    /// Revokes a certificate for good. A duplicate changes nothing and learns the first revocation.
+    ///
+    /// On failure it may or may not be revoked: ask again.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn revoke(
+        &self,
+        id: &CertificateId,
+        revocation: Revocation,
+    ) -> Result<Revoked, StoreError>;
+
+    /// The lines of an issuer's CRL, by serial number. On failure publish no CRL: the last one stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError>;
+
+    /// A CRL number (RFC 5280 §5.2.3) above every earlier one of this issuer. A duplicate, or a failure, costs a number.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError>;
+}

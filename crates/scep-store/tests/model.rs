@@ -1,0 +1,374 @@
+//! Random operations: the memory store answers each as a naive reading of the rules does.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
+#[path = "model/reference.rs"]
+mod reference;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use reference::{Ask, Reference, Seen};
+use scep_store::{
+    Begin, Begun, Capacity, CertificateId, ChallengeUse, DeviceLimit, EndpointId, EnrolmentStore,
+    MemoryLimits, MemoryStore, NewCertificate, NewPending, Operator, Outcome, Polled, Rejection,
+    RequestId, Reservation, SerialNumber, Sha256, StoreError, Submission, Terms, TransactionId,
+    TransactionKey,
+};
+use scep_types::{Basis, UnixTime};
+
+#[derive(Debug, Clone, Copy)]
+enum Op {
+    Begin(Ask),
+    /// One of the last requests, perhaps with something changed.
+    BeginAgain(usize, Change),
+    RecallAgain(usize, Change),
+    Recall(Ask),
+    Poll(Ask),
+    PollAgain(usize, Change),
+    Commit {
+        attempt: usize,
+        serial: u32,
+    },
+    Pend(usize),
+    Reject(usize),
+    Release(usize),
+    Approve(Ask),
+    /// What waits, if anything does.
+    ApproveWaiting,
+    Deny(Ask),
+    DenyWaiting,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Nothing,
+    Transaction(usize),
+    Key(u32),
+    Csr(u32),
+    TransactionAndKey(usize, u32),
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    let challenge = prop_oneof![2 => Just(None), 3 => (0..3_usize).prop_map(Some)];
+    (0..4_usize, 0..2_u32, 0..3_u32, challenge, prop::bool::weighted(0.3)).prop_map(
+        |(transaction, key, csr, challenge, limited)| Ask {
+            transaction,
+            key,
+            csr,
+            challenge,
+            limited,
+        },
+    )
+}
+
+/// Mostly operations on what the last ones left.
+fn op() -> impl Strategy<Value = Op> {
+    let recent = prop_oneof![6 => 0..1_usize, 2 => 1..4_usize];
+    let again = (prop_oneof![3 => 0..1_usize, 3 => 1..6_usize], change());
+    prop_oneof![
+        6 => ask().prop_map(Op::Begin),
+        6 => again.clone().prop_map(|(back, change)| Op::BeginAgain(back, change)),
+        1 => ask().prop_map(Op::Recall),
+        2 => again.clone().prop_map(|(back, change)| Op::RecallAgain(back, change)),
+        1 => ask().prop_map(Op::Poll),
+        3 => again.prop_map(|(back, change)| Op::PollAgain(back, change)),
+        3 => (recent.clone(), 0..40_u32)
+            .prop_map(|(attempt, serial)| Op::Commit { attempt, serial }),
+        4 => recent.clone().prop_map(Op::Pend),
+        1 => recent.clone().prop_map(Op::Reject),
+        2 => recent.prop_map(Op::Release),
+        1 => ask().prop_map(Op::Approve),
+        3 => Just(Op::ApproveWaiting),
+        1 => ask().prop_map(Op::Deny),
+        1 => Just(Op::DenyWaiting),
+    ]
+}
+
+fn change() -> impl Strategy<Value = Change> + Clone {
+    prop_oneof![
+        4 => Just(Change::Nothing),
+        1 => (0..4_usize).prop_map(Change::Transaction),
+        1 => (0..2_u32).prop_map(Change::Key),
+        1 => (0..3_u32).prop_map(Change::Csr),
+        1 => (0..4_usize, 0..2_u32).prop_map(|(id, key)| Change::TransactionAndKey(id, key)),
+    ]
+}
+
+fn elapsed() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => 0..1_i64, 3 => 1..4_i64, 1 => 4..20_i64]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_memory_store_answers_as_the_reference_does(
+        ops in prop::collection::vec((elapsed(), op()), 1..80)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut pair = Pair::new();
+            for (elapsed, op) in ops {
+                pair.reference.now += elapsed;
+                let op = pair.resolved(op);
+                let expected = pair.expected(&op);
+                let seen = pair.seen(&op).await;
+                prop_assert_eq!(seen, expected, "{:?} at {}", op, pair.reference.now);
+                prop_assert_eq!(pair.queue().await, pair.reference.queue(), "after {:?}", op);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// The store and the reference, given the same operations.
+struct Pair {
+    store: MemoryStore,
+    reference: Reference,
+    /// The reservation of each attempt of the reference, until it is used up.
+    reservations: Vec<Option<Reservation>>,
+    asked: Vec<Ask>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let mut limits = MemoryLimits::default();
+        limits.challenges = reference::MAX_CHALLENGES;
+        limits.transactions = reference::MAX_TRANSACTIONS;
+        limits.pending_requests = reference::MAX_PENDING;
+        limits.clock_tolerance = seconds(reference::TOLERANCE);
+        Self {
+            store: MemoryStore::new(limits),
+            reference: Reference::default(),
+            reservations: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    /// The operation, in full.
+    fn resolved(&mut self, op: Op) -> Op {
+        let waiting = self.reference.queue().first().map(|(transaction, key, csr)| Ask {
+            transaction: *transaction,
+            key: *key,
+            csr: *csr,
+            challenge: None,
+            limited: false,
+        });
+        let again = |back: usize, change| {
+            let last = *self.asked.get(self.asked.len().checked_sub(back + 1)?)?;
+            Some(match change {
+                Change::Nothing => last,
+                Change::Transaction(transaction) => Ask { transaction, ..last },
+                Change::Key(key) => Ask { key, ..last },
+                Change::Csr(csr) => Ask { csr, ..last },
+                Change::TransactionAndKey(transaction, key) => Ask { transaction, key, ..last },
+            })
+        };
+        let first = Ask { transaction: 0, key: 0, csr: 0, challenge: Some(2), limited: true };
+        let op = match op {
+            Op::BeginAgain(back, change) => Op::Begin(again(back, change).unwrap_or(first)),
+            Op::RecallAgain(back, change) => Op::Recall(again(back, change).unwrap_or(first)),
+            Op::PollAgain(back, change) => Op::Poll(again(back, change).unwrap_or(first)),
+            Op::ApproveWaiting => Op::Approve(waiting.unwrap_or(first)),
+            Op::DenyWaiting => Op::Deny(waiting.unwrap_or(first)),
+            other => other,
+        };
+        if let Op::Begin(ask) = op {
+            self.asked.push(ask);
+        }
+        op
+    }
+
+    fn expected(&mut self, op: &Op) -> Seen {
+        let attempt = |back: usize| self.reservations.len().checked_sub(back + 1);
+        let unused =
+            |back: usize| attempt(back).filter(|number| self.reservations[*number].is_some());
+        let reference = &mut self.reference;
+        match *op {
+            Op::Begin(ask) => reference.begin(ask),
+            Op::Recall(ask) => reference.recall(ask).unwrap_or(Seen::Nothing),
+            Op::Poll(ask) => reference.poll(ask.transaction, ask.key),
+            Op::Approve(ask) => reference.approve(ask),
+            Op::Deny(ask) => reference.deny(ask),
+            Op::Commit { attempt, serial } => {
+                unused(attempt).map_or(Seen::Nothing, |attempt| reference.commit(attempt, serial))
+            }
+            Op::Pend(back) => unused(back).map_or(Seen::Nothing, |a| reference.pend(a)),
+            Op::Reject(back) => unused(back).map_or(Seen::Nothing, |a| reference.reject(a)),
+            Op::Release(back) => unused(back).map_or(Seen::Nothing, |a| reference.release(a)),
+            _ => Seen::Nothing, // resolved before
+        }
+    }
+
+    async fn seen(&mut self, op: &Op) -> Seen {
+        let now = UnixTime::from_secs(self.reference.now);
+        match *op {
+            Op::Begin(ask) => {
+                let begun = self.store.begin(&begin(ask), now).await;
+                self.begun(begun)
+            }
+            Op::Recall(ask) => {
+                let recalled = self.store.recall(&request(ask), terms(), now).await;
+                match recalled.transpose() {
+                    Some(begun) => self.begun(begun),
+                    None => Seen::Nothing,
+                }
+            }
+            Op::Poll(ask) => {
+                let transaction = transaction(ask.transaction);
+                let key = digest(1, ask.key);
+                let polled = self.store.poll(&transaction, &key, terms(), now).await;
+                self.polled(polled)
+            }
+            Op::Approve(ask) => {
+                let operator = Operator::new("ann").unwrap();
+                done(self.store.approve(&request(ask), &operator, now).await)
+            }
+            Op::Deny(ask) => done(self.store.deny(&request(ask), REJECTION, terms(), now).await),
+            Op::Commit { attempt, serial } => match self.take(attempt) {
+                Some(held) => done(self.store.commit(held, certificate(serial), now).await),
+                None => Seen::Nothing,
+            },
+            Op::Pend(back) => match self.take(back) {
+                Some(held) => {
+                    let expires = now.plus(seconds(reference::PENDING));
+                    let pending = NewPending::new(b"CSR", expires).unwrap();
+                    done(self.store.pend(held, pending, now).await)
+                }
+                None => Seen::Nothing,
+            },
+            Op::Reject(back) => match self.take(back) {
+                Some(held) => done(self.store.reject(held, REJECTION, now).await),
+                None => Seen::Nothing,
+            },
+            Op::Release(back) => match self.take(back) {
+                Some(held) => done(self.store.release(held, now).await),
+                None => Seen::Nothing,
+            },
+            _ => Seen::Nothing, // resolved before
+        }
+    }
+
+    async fn queue(&self) -> BTreeSet<(usize, u32, u32)> {
+        let now = UnixTime::from_secs(self.reference.now);
+        let endpoint = EndpointId::new("devices").unwrap();
+        let waiting = self.store.list_pending(&endpoint, now).await.unwrap();
+        let number = |digest: Sha256| u32::from(digest.octets()[1]);
+        let shown = waiting.iter().map(|waiting| {
+            let submission = waiting.request.submission;
+            let id = waiting.request.transaction.transaction_id.octets()[0];
+            (usize::from(id), number(submission.signer_key), number(submission.csr_info))
+        });
+        shown.collect()
+    }
+
+    fn take(&mut self, back: usize) -> Option<Reservation> {
+        let attempt = self.reservations.len().checked_sub(back + 1)?;
+        self.reservations[attempt].take()
+    }
+
+    fn keep(&mut self, reservation: Reservation) -> usize {
+        self.reservations.push(Some(reservation));
+        self.reservations.len() - 1
+    }
+
+    fn begun(&mut self, begun: Result<Begun, StoreError>) -> Seen {
+        match begun {
+            Ok(Begun::Fresh(reservation)) => Seen::Fresh(self.keep(reservation)),
+            Ok(Begun::Approved { reservation, .. }) => Seen::Approved(self.keep(reservation)),
+            Ok(Begun::Same(Outcome::Issued(issued))) => Seen::Issued(serial(&issued.certificate)),
+            Ok(Begun::Same(Outcome::Pending)) => Seen::Pending,
+            Ok(Begun::Same(Outcome::Rejected(_))) => Seen::Rejected,
+            Ok(Begun::Busy { retry_after }) => Seen::Busy(whole(retry_after)),
+            Ok(Begun::Replayed) => Seen::Replayed,
+            Ok(Begun::RateLimited { retry_after }) => Seen::RateLimited(whole(retry_after)),
+            Ok(Begun::Conflict) => Seen::Conflict,
+            Err(error) => failed(&error),
+        }
+    }
+
+    fn polled(&mut self, polled: Result<Polled, StoreError>) -> Seen {
+        match polled {
+            Ok(Polled::Issued(issued)) => Seen::Issued(serial(&issued.certificate)),
+            Ok(Polled::Pending) => Seen::Pending,
+            Ok(Polled::Rejected(_)) => Seen::Rejected,
+            Ok(Polled::Approved { reservation, .. }) => Seen::Approved(self.keep(reservation)),
+            Ok(Polled::Unknown) => Seen::Unknown,
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+const REJECTION: Rejection = Rejection { fail_info: 2 };
+
+fn done(result: Result<(), StoreError>) -> Seen {
+    result.map_or_else(|error| failed(&error), |()| Seen::Done)
+}
+
+fn failed(error: &StoreError) -> Seen {
+    match error {
+        StoreError::LeaseLost => Seen::LeaseLost,
+        StoreError::NotPending => Seen::NotPending,
+        StoreError::DuplicateSerial(_) => Seen::Duplicate,
+        StoreError::ChallengeOver { .. } => Seen::ChallengeOver,
+        StoreError::Full { what: Capacity::Challenges, .. } => Seen::Full("challenges"),
+        StoreError::Full { what: Capacity::Transactions, .. } => Seen::Full("transactions"),
+        StoreError::Full { what: Capacity::PendingRequests, .. } => Seen::Full("pending"),
+        other => panic!("{other}"),
+    }
+}
+
+fn begin(ask: Ask) -> Begin {
+    let begin = Begin::new(request(ask), terms());
+    let begin = match ask.challenge {
+        Some(number) => begin.with_challenge(ChallengeUse {
+            key: digest(3, number as u32),
+            remember_until: UnixTime::from_secs(reference::REMEMBER_UNTIL[number]),
+        }),
+        None => begin,
+    };
+    let limit = reference::DEVICE_LIMIT as u32;
+    let limit = DeviceLimit::new(digest(4, 0), limit, seconds(reference::DEVICE_WINDOW));
+    if ask.limited { begin.with_device_limit(limit.unwrap()) } else { begin }
+}
+
+fn request(ask: Ask) -> RequestId {
+    let submission = Submission { signer_key: digest(1, ask.key), csr_info: digest(2, ask.csr) };
+    RequestId { transaction: transaction(ask.transaction), submission }
+}
+
+fn transaction(number: usize) -> TransactionKey {
+    let transaction_id = TransactionId::new(&[number as u8]).unwrap();
+    TransactionKey { endpoint: EndpointId::new("devices").unwrap(), transaction_id }
+}
+
+fn terms() -> Terms {
+    Terms::new(seconds(reference::LEASE), seconds(reference::REPLAY_WINDOW)).unwrap()
+}
+
+fn certificate(serial: u32) -> NewCertificate {
+    let serial = SerialNumber::new(&serial.to_be_bytes()).unwrap();
+    let id = CertificateId { issuer: digest(5, 0), serial };
+    let not_after = UnixTime::from_secs(1_000_000);
+    NewCertificate::new(id, b"DER", digest(6, 0), not_after, Basis::StaticPassword).unwrap()
+}
+
+fn serial(certificate: &NewCertificate) -> u32 {
+    u32::from_be_bytes(certificate.id.serial.content().try_into().unwrap())
+}
+
+fn digest(kind: u8, number: u32) -> Sha256 {
+    let mut octets = [0; 32];
+    octets[..2].copy_from_slice(&[kind, number as u8]);
+    Sha256::new(octets)
+}
+
+fn seconds(seconds: i64) -> Duration {
+    Duration::from_secs(seconds as u64)
+}
+
+fn whole(duration: Duration) -> i64 {
+    duration.as_secs() as i64
+}
