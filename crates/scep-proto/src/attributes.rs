@@ -262,6 +262,11 @@ impl Attributes {
         Ok(attributes)
     }
 
+    /// All types and the contents of their SETs of values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Oid, &Bytes)> {
+        self.list.iter().map(|(oid, values)| (*oid, values))
+    }
+
     fn find(&self, oid: &Oid) -> Option<&Bytes> {
         self.list.iter().find(|(other, _)| other == oid).map(|(_, values)| values)
     }

@@ -146,6 +146,12 @@ impl CaCertificates {
         &self.encryption
     }
 
+    /// The certificate of the CA that issues: the one that issued no other CA certificate here.
+    #[must_use]
+    pub fn issuer(&self) -> &Certificate {
+        issuing_ca(&self.all).unwrap_or(&self.encryption)
+    }
+
     /// Whether `certificate` was issued by one of the CA certificates here. Its validity is not looked at: a
     /// certificate from the next CA may begin in the future.
     #[must_use]

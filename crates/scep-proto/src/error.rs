@@ -27,9 +27,68 @@ pub enum Error {
     /// The crypto provider or a key failed; not the peer's fault.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
+    /// The server refuses what a client asked for.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A client's exchange with the server came to no result.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// The caller's argument does not fit.
     #[error(transparent)]
     ApiMisuse(#[from] ApiMisuse),
+}
+
+/// A FAILURE that verified (RFC 8894 §3.2.1.4).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Refusal {
+    /// Why; `None` if the server does not say.
+    pub fail_info: Option<FailInfo>,
+    /// What a person should read; programs make nothing of it.
+    pub text: Option<String>,
+}
+
+/// The server's text is escaped, so it is safe in logs.
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.fail_info {
+            Some(fail_info) => write!(f, "refused: {fail_info}")?,
+            None => f.write_str("refused without a failInfo")?,
+        }
+        match &self.text {
+            Some(text) => write!(f, ", \"{}\"", text.escape_debug()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why an enrolment has neither a certificate nor a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfinished {
+    /// Nothing came back, however often the request was sent.
+    #[error("no answer after {attempts} attempts")]
+    NoAnswer {
+        /// How often it was sent.
+        attempts: u32,
+    },
+    /// An HTTP status without a pkiMessage.
+    #[error("HTTP status {0} without an answer")]
+    HttpStatus(u16),
+    /// HTTP success without a body: NDES 2012 does so to a POST.
+    #[error("empty answer")]
+    EmptyAnswer,
+    /// Still pending after as many polls as are allowed.
+    #[error("still pending after {polls} polls")]
+    PollLimit {
+        /// How often it was asked for.
+        polls: u32,
+    },
+    /// Still pending, and the next poll would be too late.
+    #[error("still pending when time was up, after {polls} polls")]
+    TimeLimit {
+        /// How often it was asked for.
+        polls: u32,
+    },
 }
 
 /// What a peer must not send.

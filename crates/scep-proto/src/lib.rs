@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod http;
+pub mod inspect;
 pub mod server;
 
 mod attributes;
@@ -19,6 +20,8 @@ mod random;
 pub use attributes::{FailInfo, MessageType, Nonce, PkiStatus, TransactionId};
 pub use ca_certificates::{CaAnchor, CaCertificates, UnauthenticatedCa, write_ca_certificates};
 pub use capabilities::Capabilities;
-pub use error::{ApiMisuse, Error, FingerprintList, Misbehaviour, Unsupported};
+pub use error::{
+    ApiMisuse, Error, FingerprintList, Misbehaviour, Refusal, Unfinished, Unsupported,
+};
 pub use message::ToBeSigned;
 pub use random::{FallbackKey, MessageRandom};

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use scep_types::asn1::{DerWriter, Tag};
 use scep_types::oid;
 use scep_types::{
@@ -38,17 +39,21 @@ pub fn csr(
         attributes.push(challenge_password(challenge));
     }
     if !extensions.is_empty() {
-        attributes.push(extension_request(extensions));
+        attributes.push(Zeroizing::new(extension_request(extensions)));
     }
-    let info = DerWriter::encode(|der| {
-        der.sequence(|der| {
-            der.unsigned(0_u64);
-            der.raw(subject.der());
-            der.raw(spki);
-            der.sorted_set(Tag::context(0), attributes);
+    attributes.sort_unstable_by(|one, other| one.as_slice().cmp(other)); // DER order of a SET OF (X.690 §11.6)
+    let octets: usize = attributes.iter().map(|attribute| attribute.len()).sum();
+    // Room for all of it: a buffer that grows leaves copies of the challenge behind.
+    let mut der = DerWriter::with_capacity(subject.der().len() + spki.len() + octets + 64);
+    der.sequence(|der| {
+        der.unsigned(0_u64);
+        der.raw(subject.der());
+        der.raw(spki);
+        der.constructed(Tag::context(0), |der| {
+            attributes.iter().for_each(|attribute| der.raw(attribute));
         });
     });
-    CsrToBeSigned { info: Zeroizing::new(info), scheme }
+    CsrToBeSigned { info: Zeroizing::new(der.into_vec()), scheme }
 }
 
 /// Writes the self-signed certificate a device without one signs with: same subject and key as the CSR, keyUsage as
@@ -117,7 +122,8 @@ impl CsrToBeSigned {
     /// # Errors
     /// What [`Csr::parse`] says.
     pub fn finish(self, signature: &[u8]) -> Result<Csr, Error> {
-        Ok(Csr::parse(signed(&self.info, self.scheme, signature))?)
+        let csr = Zeroizing::new(signed(&self.info, self.scheme, signature));
+        Ok(Csr::parse(Bytes::from_owner(csr))?)
     }
 }
 
@@ -152,24 +158,24 @@ impl SignerToBeSigned {
 
 /// `SEQUENCE { toBeSigned, signatureAlgorithm, signature BIT STRING }`
 fn signed(to_be_signed: &[u8], scheme: SignatureScheme, signature: &[u8]) -> Vec<u8> {
-    DerWriter::encode(|der| {
-        der.sequence(|der| {
-            der.raw(to_be_signed);
-            scheme.write(der);
-            der.bit_string_of(|der| der.raw(signature));
-        });
-    })
+    let mut der = DerWriter::with_capacity(to_be_signed.len() + signature.len() + 128);
+    der.sequence(|der| {
+        der.raw(to_be_signed);
+        scheme.write(der);
+        der.bit_string_of(|der| der.raw(signature));
+    });
+    der.into_vec()
 }
 
-fn challenge_password(challenge: &Secret) -> Vec<u8> {
+fn challenge_password(challenge: &Secret) -> Zeroizing<Vec<u8>> {
     let text = challenge.expose();
     let tag = if is_printable_string(text) { Tag::PRINTABLE_STRING } else { Tag::UTF8_STRING };
-    DerWriter::encode(|der| {
-        der.sequence(|der| {
-            der.oid(&oid::CHALLENGE_PASSWORD);
-            der.set(|der| der.primitive(tag, text.as_bytes()));
-        });
-    })
+    let mut der = DerWriter::with_capacity(text.len() + 64);
+    der.sequence(|der| {
+        der.oid(&oid::CHALLENGE_PASSWORD);
+        der.set(|der| der.primitive(tag, text.as_bytes()));
+    });
+    Zeroizing::new(der.into_vec())
 }
 
 fn extension_request(extensions: &[Extension]) -> Vec<u8> {

@@ -1,11 +1,14 @@
 use bytes::Bytes;
-use scep_types::{AlgorithmPolicy, Certificate, CryptoError, CryptoProvider, DecryptionKey};
+use scep_types::{
+    AlgorithmPolicy, Certificate, ContentCipher, ContentKey, CryptoError, CryptoProvider,
+    DecryptionKey, KeyTransport,
+};
 use zeroize::Zeroizing;
 
 use crate::attributes::{FailInfo, MessageType, Nonce, PkiStatus, TransactionId};
 use crate::ca_certificates::CaCertificates;
 use crate::cms::{Envelope, SignedData, SignerInfo};
-use crate::error::{Error, Misbehaviour};
+use crate::error::{Error, Misbehaviour, Refusal};
 use crate::random::FallbackKey;
 
 /// A request that was sent and what its reply must match. It may be given several replies; each is checked anew.
@@ -36,6 +39,29 @@ pub enum CertRep {
     },
     /// Waiting for approval.
     Pending,
+}
+
+/// A CertRep that verified and answers our request; the envelope of a SUCCESS is still closed.
+#[derive(Debug, Clone)]
+#[must_use]
+pub enum VerifiedReply {
+    /// Granted.
+    Success(SealedReply),
+    /// Refused.
+    Failure(Refusal),
+    /// Waiting for approval.
+    Pending,
+}
+
+/// The envelope of a SUCCESS that only lacks its content key, for keys that unwrap remotely.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct SealedReply {
+    envelope: Envelope,
+    cipher: ContentCipher,
+    iv: Bytes,
+    transport: KeyTransport,
+    encrypted_key: Bytes,
 }
 
 /// What checking a reply needs.
@@ -71,20 +97,48 @@ impl Awaiting {
         check: ReplyCheck<'_>,
         fallback: &FallbackKey,
     ) -> Result<CertRep, Error> {
+        match self.verify(reply, check.ca, check.provider, check.policy)? {
+            VerifiedReply::Success(sealed) => {
+                let (transport, encrypted_key) = (sealed.transport(), sealed.encrypted_key());
+                let fallback = sealed.fallback(fallback);
+                let key = check.key.unwrap_key(transport, encrypted_key, &fallback)?;
+                let (certificates, crls) = sealed.open_with(&key, check.provider)?;
+                Ok(CertRep::Success { certificates, crls })
+            }
+            VerifiedReply::Failure(Refusal { fail_info, text }) => {
+                Ok(CertRep::Failure { fail_info, text })
+            }
+            VerifiedReply::Pending => Ok(CertRep::Pending),
+        }
+    }
+
+    /// The first half of [`Awaiting::receive`]: everything but opening the envelope.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn verify(
+        &self,
+        reply: impl Into<Bytes>,
+        ca: &CaCertificates,
+        provider: &CryptoProvider,
+        policy: AlgorithmPolicy,
+    ) -> Result<VerifiedReply, Error> {
         let signed = SignedData::parse(&reply.into())?;
         let info = signed.signer()?;
-        let scheme = info.scheme(check.policy)?;
+        let scheme = info.scheme(policy)?;
         // Only the authenticated set: any holder of a certificate from this CA could put its own into the reply.
-        let signer = info.find(check.ca.certificates()).ok_or(Misbehaviour::UntrustedSigner)?;
-        info.verify(signed.content_type, &signed.content, signer, scheme, check.provider)?;
+        let signer = info.find(ca.certificates()).ok_or(Misbehaviour::UntrustedSigner)?;
+        info.verify(signed.content_type, &signed.content, signer, scheme, provider)?;
         self.check_attributes(info)?;
         match info.attributes.pki_status()? {
-            PkiStatus::SUCCESS => self.open(&signed.content, check, fallback),
-            PkiStatus::FAILURE => Ok(CertRep::Failure {
+            PkiStatus::SUCCESS => {
+                SealedReply::read(&signed.content, &self.signer, policy).map(VerifiedReply::Success)
+            }
+            PkiStatus::FAILURE => Ok(VerifiedReply::Failure(Refusal {
                 fail_info: info.attributes.fail_info()?,
                 text: info.attributes.fail_info_text()?,
-            }),
-            PkiStatus::PENDING => Ok(CertRep::Pending),
+            })),
+            PkiStatus::PENDING => Ok(VerifiedReply::Pending),
             other => Err(Misbehaviour::UnexpectedStatus(other).into()),
         }
     }
@@ -103,26 +157,51 @@ impl Awaiting {
         }
         Ok(())
     }
+}
 
-    fn open(
-        &self,
-        content: &Bytes,
-        check: ReplyCheck<'_>,
-        fallback: &FallbackKey,
-    ) -> Result<CertRep, Error> {
+impl SealedReply {
+    /// Finds the wrapped content key that is for `signer`, without using a key.
+    fn read(content: &Bytes, signer: &Certificate, policy: AlgorithmPolicy) -> Result<Self, Error> {
         if content.is_empty() {
             return Err(Misbehaviour::EnvelopeMissing.into());
         }
         let envelope = Envelope::parse(content)?;
-        let (cipher, iv) = envelope.cipher(check.policy)?;
-        let (recipient, _) = envelope.find_recipient(&[&self.signer])?;
-        let fallback = fallback.key(cipher);
-        let key =
-            check.key.unwrap_key(recipient.transport()?, &recipient.encrypted_key, &fallback)?;
-        let plaintext = check
-            .provider
+        let (cipher, iv) = envelope.cipher(policy)?;
+        let (recipient, _) = envelope.find_recipient(&[signer])?;
+        let (transport, encrypted_key) = (recipient.transport()?, recipient.encrypted_key.clone());
+        Ok(Self { envelope, cipher, iv, transport, encrypted_key })
+    }
+
+    /// How the content key is wrapped.
+    #[must_use]
+    pub fn transport(&self) -> KeyTransport {
+        self.transport
+    }
+
+    /// The wrapped content key.
+    #[must_use]
+    pub fn encrypted_key(&self) -> &[u8] {
+        &self.encrypted_key
+    }
+
+    /// The key to go on with if unwrapping fails or gives another length (RFC 3218 §2.3.2).
+    #[must_use]
+    pub fn fallback(&self, drawn: &FallbackKey) -> ContentKey {
+        drawn.key(self.cipher)
+    }
+
+    /// Decrypts the content: the certificates and the CRLs (DER each), in the order of the reply.
+    ///
+    /// # Errors
+    /// [`Error::Undecipherable`], whatever went wrong; [`Error::Crypto`] if the provider does not have the cipher.
+    pub fn open_with(
+        self,
+        key: &ContentKey,
+        provider: &CryptoProvider,
+    ) -> Result<(Vec<Certificate>, Vec<Bytes>), Error> {
+        let plaintext = provider
             .envelope
-            .decrypt(cipher, &key, &iv, envelope.ciphertext())
+            .decrypt(self.cipher, key, &self.iv, self.envelope.ciphertext())
             .map(Zeroizing::new)
             .map_err(|error| match error {
                 CryptoError::Unsupported => error.into(),
@@ -130,6 +209,6 @@ impl Awaiting {
             })?;
         let inner = SignedData::parse(&Bytes::from_owner(plaintext))
             .map_err(|_| Error::Undecipherable(None))?;
-        Ok(CertRep::Success { certificates: inner.certificates, crls: inner.crls })
+        Ok((inner.certificates, inner.crls))
     }
 }

@@ -2,6 +2,7 @@ use scep_types::asn1::{DerWriter, Tag};
 use scep_types::{
     Certificate, ContentCipher, CryptoProvider, Csr, DigestAlgorithm, Name, UnixTime,
 };
+use zeroize::Zeroizing;
 
 use super::reply::Awaiting;
 use crate::attributes::{MessageType, Nonce, TransactionId};
@@ -118,8 +119,9 @@ impl Payload<'_> {
         }
     }
 
-    fn to_der(self) -> Vec<u8> {
-        match self {
+    /// Zeroized: a CSR holds the challenge.
+    fn to_der(self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(match self {
             Self::Enrol(csr) | Self::Renew(csr) => csr.der().to_vec(),
             Self::Poll { issuer, subject } => DerWriter::encode(|der| {
                 der.sequence(|der| {
@@ -135,6 +137,6 @@ impl Payload<'_> {
                     });
                 })
             }
-        }
+        })
     }
 }

@@ -7,6 +7,7 @@ use scep_types::{KeyTransport, spki_key_kind};
 use super::signed::joined;
 use super::{IssuerAndSerial, open_content_info, write_content_info, write_issuer_and_serial};
 use crate::error::{ApiMisuse, Error, Misbehaviour, Unsupported};
+use crate::inspect::Identifier;
 
 /// Recipients an envelope may have: micromdm's client writes one for each certificate of GetCACert.
 const MAX_RECIPIENTS: usize = 16;
@@ -120,6 +121,13 @@ impl Envelope {
 }
 
 impl Recipient {
+    pub(crate) fn identifier(&self) -> Identifier {
+        match &self.id {
+            RecipientId::IssuerAndSerial(id) => id.to_identifier(),
+            RecipientId::KeyIdentifier(id) => Identifier::KeyIdentifier(id.clone()),
+        }
+    }
+
     /// How the key is wrapped, if we know it.
     pub(crate) fn transport(&self) -> Result<KeyTransport, Error> {
         Ok(KeyTransport::read(&mut Reader::ber(&self.algorithm))?)

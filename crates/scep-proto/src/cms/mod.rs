@@ -5,7 +5,7 @@ mod enveloped;
 mod signed;
 
 pub(crate) use certs_only::{read_certificates, write_certs_only, write_crl_only};
-pub(crate) use enveloped::{Envelope, write_envelope};
+pub(crate) use enveloped::{Envelope, Recipient, write_envelope};
 pub(crate) use signed::{MAX_CERTIFICATES, SignedData, SignerInfo};
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use scep_types::oid::Oid;
 use scep_types::{Certificate, Name};
 
 use crate::error::{Error, Misbehaviour};
+use crate::inspect::Identifier;
 
 /// Opens `ContentInfo ::= SEQUENCE { contentType, content [0] EXPLICIT ANY }` of the given type and
 /// returns the content element. A bare content is taken too: some old servers leave the ContentInfo out.
@@ -68,6 +69,10 @@ impl IssuerAndSerial {
         }
         let issuer = Name::parse(owner.slice_ref(issuer))?;
         Ok(Self { issuer, serial: owner.slice_ref(serial) })
+    }
+
+    pub(crate) fn to_identifier(&self) -> Identifier {
+        Identifier::IssuerAndSerial(self.issuer.clone(), self.serial.clone())
     }
 
     /// Whether it names this certificate; issuers are compared as names, not as octets.

@@ -9,6 +9,7 @@ use scep_types::{SignatureScheme, SignatureVerifier};
 use super::{IssuerAndSerial, open_content_info};
 use crate::attributes::Attributes;
 use crate::error::{Error, Misbehaviour, Unsupported};
+use crate::inspect::Identifier;
 
 /// Certificates a message may carry: signer, RA pair and a chain.
 pub(crate) const MAX_CERTIFICATES: usize = 16;
@@ -127,6 +128,13 @@ impl SignerInfo {
             signature_algorithm: owner.slice_ref(signature_algorithm),
             signature,
         })
+    }
+
+    pub(crate) fn identifier(&self) -> Identifier {
+        match &self.sid {
+            SignerId::IssuerAndSerial(id) => id.to_identifier(),
+            SignerId::KeyIdentifier(id) => Identifier::KeyIdentifier(id.clone()),
+        }
     }
 
     /// The digest algorithm, if we know it.

@@ -36,6 +36,23 @@ impl Reply {
         &self.transaction_id
     }
 
+    /// The digest it will be signed with: the request's.
+    #[must_use]
+    pub fn digest(&self) -> DigestAlgorithm {
+        self.digest
+    }
+
+    /// The cipher of a SUCCESS: the request's.
+    #[must_use]
+    pub fn cipher(&self) -> ContentCipher {
+        self.cipher
+    }
+
+    /// The same answer signed with another digest, for a key that does not sign with the request's.
+    pub fn with_digest(self, digest: DigestAlgorithm) -> Self {
+        Self { digest, ..self }
+    }
+
     /// Checks that a SUCCESS could be encrypted, before anything is issued (R-3.1-07).
     ///
     /// # Errors

@@ -1,0 +1,55 @@
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::Row;
+
+#[derive(Serialize)]
+struct Rows<'a> {
+    rows: &'a [Row],
+}
+
+/// Prints the rows as a table, says which targets are missed, and writes them to the file after `--json`, if given.
+///
+/// # Errors
+/// Standard output or the file cannot be written, or `--json` has no file.
+pub fn finish(rows: &[Row]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{:<52} {:>10} {:>10} {:>7} {:>7} {:>7} {:>8}",
+        "", "µs", "floor µs", "ratio", "target", "allocs", "bytes"
+    )?;
+    for row in rows {
+        let target = row.target.map_or_else(String::new, |target| format!("{target:.2}"));
+        let Row { name, ns, floor_ns, ratio, allocs, bytes, .. } = row;
+        let (us, floor_us) = (ns / 1000.0, floor_ns / 1000.0);
+        writeln!(
+            out,
+            "{name:<52} {us:>10.1} {floor_us:>10.1} {ratio:>7.3} {target:>7} {allocs:>7} {bytes:>8}"
+        )?;
+    }
+    for row in rows {
+        if let Some(target) = row.target.filter(|target| row.ratio > *target) {
+            writeln!(out, "MISSED: {} takes {:.3} × its floor, {target:.2} is the target", row.name, row.ratio)?;
+        }
+        if let Some(target) = row.target_allocs.filter(|target| row.allocs > *target) {
+            writeln!(out, "MISSED: {} allocates {} times, {target} is the target", row.name, row.allocs)?;
+        }
+    }
+    match json_file()? {
+        Some(path) => std::fs::write(path, serde_json::to_vec(&Rows { rows })?),
+        None => Ok(()),
+    }
+}
+
+/// The path after `--json`; cargo adds flags of its own, which are passed over.
+fn json_file() -> io::Result<Option<PathBuf>> {
+    let mut arguments = std::env::args_os().skip_while(|argument| argument != "--json");
+    if arguments.next().is_none() {
+        return Ok(None);
+    }
+    let missing = || io::Error::new(io::ErrorKind::InvalidInput, "--json needs a file");
+    arguments.next().map(|path| Some(PathBuf::from(path))).ok_or_else(missing)
+}

@@ -1,0 +1,67 @@
+//! Which algorithms a request uses, and which it would rather not be sent with.
+
+use scep_proto::inspect::{Enveloped, Signed};
+use scep_proto::{Error, Unsupported};
+use scep_types::{AlgorithmPolicy, ContentCipher, DigestAlgorithm};
+
+use crate::support::{Act, Device, Host, Pki, Server};
+
+fn used(server: &Server<'_>) -> (DigestAlgorithm, ContentCipher) {
+    let signed = Signed::parse(server.seen[0].message.clone()).unwrap();
+    let digest = signed.signers().next().unwrap().digest().unwrap();
+    let envelope = Enveloped::parse(signed.content().clone()).unwrap();
+    (digest, envelope.cipher().unwrap())
+}
+
+#[test]
+fn the_capabilities_choose_digest_and_cipher() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let cases = [
+        ("SCEPStandard", DigestAlgorithm::Sha256, ContentCipher::Aes128Cbc),
+        ("POSTPKIOperation\nSHA-512\nAES", DigestAlgorithm::Sha512, ContentCipher::Aes128Cbc),
+        ("SHA-1\nSHA-256\nSHA-512\nAES\nDES3", DigestAlgorithm::Sha256, ContentCipher::Aes128Cbc),
+        ("", DigestAlgorithm::Sha256, ContentCipher::Aes128Cbc),
+    ];
+    for (capabilities, digest, cipher) in cases {
+        let mut server = Server::new(&pki, [Act::Succeed]).with_capabilities(capabilities);
+        Host::new().drive(&device, pki.settings(), &mut server).unwrap();
+        assert_eq!(used(&server), (digest, cipher), "{capabilities:?}");
+    }
+}
+
+// R-3.5.2-14
+#[test]
+fn an_ndes_that_lists_no_aes_gets_it_only_if_told_so() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let ndes = "POSTPKIOperation\nRenewal\nSHA-512\nSHA-256\nSHA-1\nDES3\n";
+    let mut server = Server::new(&pki, []).with_capabilities(ndes);
+    let refused = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    assert_eq!(refused, Error::Unsupported(Unsupported::Cipher(ContentCipher::TripleDesCbc)));
+    assert!(server.seen.is_empty(), "nothing is sent under a banned algorithm");
+
+    let mut settings = pki.settings();
+    settings.cipher = Some(ContentCipher::Aes256Cbc);
+    let mut server = Server::new(&pki, [Act::Succeed]).with_capabilities(ndes);
+    Host::new().drive(&device, settings, &mut server).unwrap();
+    assert_eq!(used(&server), (DigestAlgorithm::Sha256, ContentCipher::Aes256Cbc));
+}
+
+#[test]
+fn sha_1_is_refused_before_anything_is_sent() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let mut server = Server::new(&pki, []).with_capabilities("POSTPKIOperation\nSHA-1\nAES");
+    let refused = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    assert_eq!(refused, Error::Unsupported(Unsupported::Digest(DigestAlgorithm::Sha1)));
+    assert!(server.seen.is_empty());
+}
+
+#[test]
+fn md5_needs_more_than_the_legacy_policy() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let mut settings = pki.settings();
+    settings.policy = AlgorithmPolicy::Legacy;
+    settings.digest = Some(DigestAlgorithm::Md5);
+    let mut server = Server::new(&pki, []);
+    let refused = Host::new().drive(&device, settings, &mut server).unwrap_err();
+    assert_eq!(refused, Error::Unsupported(Unsupported::Digest(DigestAlgorithm::Md5)));
+}

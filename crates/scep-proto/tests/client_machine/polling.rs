@@ -1,0 +1,114 @@
+//! PENDING, and what comes after.
+
+use std::time::Duration;
+
+use scep_proto::client::PollBy;
+use scep_proto::{Error, FailInfo, MessageType, Refusal, Unfinished};
+
+use crate::support::{Act, Device, Host, Pki, Server};
+
+fn refusal(fail_info: FailInfo) -> Error {
+    Error::Refused(Refusal { fail_info: Some(fail_info), text: None })
+}
+
+// R-2.5-04, R-4.4-01, R-3.2.1.5-01, R-2.5-05
+#[test]
+fn a_pending_request_is_polled_with_the_same_id_and_fresh_nonces() {
+    let (pki, device, mut host) = (Pki::new(), Device::new(), Host::new());
+    let mut server = Server::new(&pki, [Act::Pend, Act::Pend, Act::Pend, Act::Succeed]);
+    let mut settings = pki.settings();
+    settings.polling.interval = Duration::from_secs(300);
+    host.drive(&device, settings, &mut server).unwrap();
+
+    let types: Vec<_> = server.seen.iter().map(|seen| seen.message_type).collect();
+    let polls = [MessageType::CERT_POLL; 3];
+    assert_eq!(types, [&[MessageType::PKCS_REQ][..], &polls].concat());
+    assert!(server.seen.iter().all(|seen| seen.transaction_id == server.seen[0].transaction_id));
+    let mut nonces: Vec<_> = server.seen.iter().map(|seen| seen.nonce.clone()).collect();
+    assert!(nonces.iter().all(|nonce| nonce.len() == 16));
+    nonces.sort();
+    nonces.dedup();
+    assert_eq!(nonces.len(), 4);
+    assert_eq!(host.waits, [Duration::from_secs(300); 3]);
+}
+
+// R-2.5.1-03
+#[test]
+fn after_as_many_polls_as_allowed_it_is_over() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let mut server = Server::new(&pki, [Act::Pend, Act::Pend, Act::Pend]);
+    let mut settings = pki.settings();
+    settings.polling.max_polls = 2;
+    let ended = Host::new().drive(&device, settings, &mut server).unwrap_err();
+    assert_eq!(ended, Error::Unfinished(Unfinished::PollLimit { polls: 2 }));
+    assert_eq!(server.seen.len(), 3);
+}
+
+#[test]
+fn no_poll_comes_after_the_time_is_up() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let mut server = Server::new(&pki, [Act::Pend, Act::Pend, Act::Pend, Act::Pend]);
+    let mut settings = pki.settings();
+    settings.polling.interval = Duration::from_secs(60);
+    settings.polling.max_time = Duration::from_secs(150);
+    let ended = Host::new().drive(&device, settings, &mut server).unwrap_err();
+    assert_eq!(ended, Error::Unfinished(Unfinished::TimeLimit { polls: 2 }));
+}
+
+// R-4.4-05
+#[test]
+fn a_poll_can_be_refused() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let script = [Act::Pend, Act::Pend, Act::Fail(FailInfo::BAD_REQUEST, None)];
+    let mut server = Server::new(&pki, script);
+    let ended = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    assert_eq!(ended, refusal(FailInfo::BAD_REQUEST));
+}
+
+#[test]
+fn a_lost_poll_and_a_server_in_trouble_count_as_polls() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let script = [Act::Pend, Act::Silence, Act::Http(503, "busy"), Act::Succeed];
+    let mut server = Server::new(&pki, script);
+    let mut settings = pki.settings();
+    settings.polling.max_polls = 3;
+    Host::new().drive(&device, settings, &mut server).unwrap();
+
+    let script = [Act::Pend, Act::Silence, Act::Http(500, "down")];
+    let mut server = Server::new(&pki, script);
+    let mut settings = pki.settings();
+    settings.polling.max_polls = 2;
+    let ended = Host::new().drive(&device, settings, &mut server).unwrap_err();
+    assert_eq!(ended, Error::Unfinished(Unfinished::PollLimit { polls: 2 }));
+}
+
+#[test]
+fn a_server_without_certpoll_gets_the_request_again_if_allowed() {
+    let (pki, device) = (Pki::new(), Device::new());
+    for first in [Act::Fail(FailInfo::BAD_CERT_ID, None), Act::Http(500, "not implemented")] {
+        let script = [Act::Pend, first, Act::Pend, Act::Succeed];
+        let mut server = Server::new(&pki, script);
+        let mut settings = pki.settings();
+        settings.polling.by = PollBy::CertPollThenResubmission;
+        Host::new().drive(&device, settings, &mut server).unwrap();
+        let types: Vec<_> = server.seen.iter().map(|seen| seen.message_type).collect();
+        let expected = [
+            MessageType::PKCS_REQ,
+            MessageType::CERT_POLL,
+            MessageType::PKCS_REQ,
+            MessageType::PKCS_REQ,
+        ];
+        assert_eq!(types, expected);
+        let id = &server.seen[0].transaction_id;
+        assert!(server.seen.iter().all(|seen| seen.transaction_id == *id));
+    }
+}
+
+#[test]
+fn a_refused_first_poll_is_a_refusal_unless_resubmission_is_allowed() {
+    let (pki, device) = (Pki::new(), Device::new());
+    let script = [Act::Pend, Act::Fail(FailInfo::BAD_CERT_ID, None)];
+    let mut server = Server::new(&pki, script);
+    let ended = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    assert_eq!(ended, refusal(FailInfo::BAD_CERT_ID));
+}

@@ -1,0 +1,92 @@
+use std::fmt;
+use std::sync::Arc;
+
+use scep_ca::{Issuer, Profiles};
+use scep_types::{Certificate, DecryptionKey, SigningKey};
+
+use crate::Signing;
+
+/// The CA that an endpoint issues for, the RA that speaks for it, and what may be issued.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    /// Whose name is on the certificates.
+    pub ca: CertificateAuthority,
+    /// Who opens requests and signs answers; it may be the CA.
+    pub ra: RegistrationAuthority,
+    /// What a CSR may become, by the use it asks for.
+    pub profiles: Profiles,
+}
+
+/// A CA and its key.
+#[derive(Debug, Clone)]
+pub struct CertificateAuthority {
+    /// Its certificate, checked to be able to issue.
+    pub issuer: Issuer,
+    /// Its key.
+    pub signing: Signing,
+    /// The certificates above it, that of its own issuer first; empty for a root.
+    pub chain: Vec<Certificate>,
+}
+
+/// The certificates and keys of messages (RFC 8894 §2.1.3): one certificate for both purposes, or one for each.
+#[derive(Debug, Clone)]
+pub struct RegistrationAuthority {
+    /// The certificate that answers are signed with.
+    pub certificate: Certificate,
+    /// Its key.
+    pub signing: Signing,
+    /// Whom requests may be encrypted to: GetCACert hands out the first; the others still open what clients send that
+    /// keep an older one.
+    pub recipients: Vec<RecipientKey>,
+}
+
+/// A certificate that requests are encrypted to, and its key.
+#[derive(Clone)]
+pub struct RecipientKey {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Its private key, used on the worker pool.
+    pub key: Arc<dyn DecryptionKey>,
+}
+
+impl CertificateAuthority {
+    /// A root whose key is at hand.
+    #[must_use]
+    pub fn root(issuer: Issuer, key: Arc<dyn SigningKey>) -> Self {
+        Self { issuer, signing: Signing::Local(key), chain: Vec::new() }
+    }
+}
+
+impl RegistrationAuthority {
+    /// An RA with one certificate, whose key decrypts and signs.
+    #[must_use]
+    pub fn new<K>(certificate: Certificate, key: Arc<K>) -> Self
+    where
+        K: SigningKey + DecryptionKey + 'static,
+    {
+        let recipient = RecipientKey { certificate: certificate.clone(), key: key.clone() };
+        Self { certificate, signing: Signing::Local(key), recipients: vec![recipient] }
+    }
+
+    /// No RA: the CA's own key signs the answers and opens the requests.
+    #[must_use]
+    pub fn of_ca(ca: &CertificateAuthority, key: Arc<dyn DecryptionKey>) -> Self {
+        let certificate = ca.issuer.certificate().clone();
+        let recipient = RecipientKey { certificate: certificate.clone(), key };
+        Self { certificate, signing: ca.signing.clone(), recipients: vec![recipient] }
+    }
+
+    /// The certificates that are handed out: the signer's, and the recipient's if it is another.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        let recipient = self.recipients.first().map(|recipient| &recipient.certificate);
+        let other = recipient.filter(|certificate| **certificate != self.certificate);
+        std::iter::once(&self.certificate).chain(other)
+    }
+}
+
+impl fmt::Debug for RecipientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { certificate, key: _ } = self;
+        f.debug_struct("RecipientKey").field("certificate", certificate).finish_non_exhaustive()
+    }
+}

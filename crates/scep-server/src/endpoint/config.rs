@@ -1,0 +1,174 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use intune_challenge::signed::Verifier;
+use scep_store::EnrolmentStore;
+use scep_types::{AlgorithmPolicy, CryptoProvider, Secret};
+
+use super::Authority;
+use crate::{Execution, Observer};
+
+/// What an endpoint is built from; [`Endpoint::new`](crate::Endpoint::new) checks it once.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EndpointConfig {
+    /// Its name in the store and in the log, 1 to 64 octets. Whoever changes it forgets its transactions.
+    pub name: String,
+    /// Under which path the [`router`](crate::router) serves it, such as `/scep`.
+    pub path: String,
+    /// How an enrolment is authorised.
+    pub mode: Mode,
+    /// Whether a certificate we issued authorises the next one.
+    pub renewal: RenewalPolicy,
+    /// Whether the key that signs a request must be the one it is for.
+    pub signer_binding: SignerBinding,
+    /// Which algorithms of a peer are taken.
+    pub algorithms: AlgorithmPolicy,
+    /// CA, RA and profiles.
+    pub authority: Authority,
+    /// What GetCACert hands out.
+    pub ca_certificates: CaCertificateShape,
+    /// What stands beside the issued certificate in an answer.
+    pub reply_chain: ReplyChain,
+    /// How long the same request gets the same certificate again, challenge or not; an hour unless said otherwise.
+    pub replay_window: Duration,
+    /// How long a request may be at work before another attempt may take it over; half a minute unless said otherwise.
+    pub lease: Duration,
+    /// How many certificates a device may have in a while; any number unless said otherwise.
+    pub device_allowance: Option<DeviceAllowance>,
+    /// What it shares with other endpoints.
+    pub host: Host,
+}
+
+impl EndpointConfig {
+    /// The strictest settings, at `/scep`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, mode: Mode, authority: Authority, host: Host) -> Self {
+        Self {
+            name: name.into(),
+            path: "/scep".to_owned(),
+            mode,
+            renewal: RenewalPolicy::default(),
+            signer_binding: SignerBinding::default(),
+            algorithms: AlgorithmPolicy::default(),
+            authority,
+            ca_certificates: CaCertificateShape::default(),
+            reply_chain: ReplyChain::default(),
+            replay_window: Duration::from_secs(60 * 60),
+            lease: Duration::from_secs(30),
+            device_allowance: None,
+            host,
+        }
+    }
+}
+
+/// How an enrolment is authorised; a refusal here is final, no other way is tried.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// By one password that all devices share. It is compared in constant time, but for its length.
+    Static(Secret),
+    /// By a signed challenge that says what the CSR must look like, used once.
+    Signed(Arc<Verifier>),
+    /// By an operator: requests are PENDING until one decides in the store, and are forgotten after a while.
+    Manual {
+        /// After how long.
+        keep: Duration,
+    },
+}
+
+/// Whether a certificate we issued authorises its successor (RFC 8894 §2.3).
+///
+/// Where it does, a request signed with one is judged by that alone, RenewalReq and PKCSReq alike: a challenge that it
+/// may carry does not save a renewal that is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RenewalPolicy {
+    /// It does not: RenewalReq is refused, and a PKCSReq is judged by the mode, whoever signed it.
+    #[default]
+    Deny,
+    /// It does if it is exactly a certificate in our store, not revoked, and if names and names' types stay the same.
+    AllowIssuedByUs {
+        /// How long after its end it still does; none is the strict value.
+        grace: Duration,
+    },
+}
+
+/// Whether the key that signs a request must be the one it is for (R-2.3-05).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignerBinding {
+    /// It must: nobody can wrap a captured envelope anew.
+    #[default]
+    SameKey,
+    /// It need not: Windows signs with a key it throws away.
+    ///
+    /// A signed challenge then ties the CSR to its device; a copy wrapped anew gets the one certificate that the CSR got.
+    /// A static password does not: whoever records a request can have its CSR certified again.
+    Any,
+}
+
+/// What GetCACert hands out (RFC 8894 §4.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CaCertificateShape {
+    /// The CA's certificate alone if it is its own RA, which Apple wants; else RA and CA.
+    #[default]
+    Auto,
+    /// The CA's certificate alone.
+    SingleCa,
+    /// RA and CA.
+    RaBundle,
+    /// RA, CA and all certificates above it, which Windows under Intune wants.
+    Chain,
+}
+
+/// What stands beside the issued certificate in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyChain {
+    /// Nothing: iOS takes the first certificate for its own, whatever it is.
+    #[default]
+    LeafOnly,
+    /// The CA's certificate.
+    WithIssuer,
+    /// The CA's certificate and all above it.
+    WithChain,
+}
+
+/// How many certificates a device may have in a while.
+///
+/// A device is what the signed challenge says, or the subject of the certificate that is renewed. Endpoints with a static
+/// password or an operator do not know devices, so there only renewals are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceAllowance {
+    /// How many, 1 to 1,000.
+    pub certificates: u32,
+    /// In how long, at least a second.
+    pub window: Duration,
+}
+
+/// What endpoints of one program share.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Host {
+    /// Digests, verification, envelopes and random octets.
+    pub provider: CryptoProvider,
+    /// What must happen once only.
+    pub store: Arc<dyn EnrolmentStore>,
+    /// Where RSA operations run.
+    pub execution: Execution,
+    /// Who learns of each decision, besides the log.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Host {
+    /// A worker for each core, and no observer.
+    #[must_use]
+    pub fn new(provider: CryptoProvider, store: Arc<dyn EnrolmentStore>) -> Self {
+        Self { provider, store, execution: Execution::default(), observer: Arc::new(()) }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { provider: _, store: _, execution, observer: _ } = self;
+        f.debug_struct("Host").field("execution", execution).finish_non_exhaustive()
+    }
+}

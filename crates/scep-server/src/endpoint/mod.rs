@@ -1,0 +1,171 @@
+mod authority;
+mod check;
+mod config;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scep_proto::{Capabilities, write_ca_certificates};
+use scep_store::{DeviceLimit, EndpointId, Sha256, Terms};
+use scep_types::{
+    AlgorithmPolicy, Certificate, CryptoError, CryptoProvider, DigestAlgorithm, UnixTime,
+};
+
+pub use authority::{Authority, CertificateAuthority, RecipientKey, RegistrationAuthority};
+pub use check::Warning;
+pub use config::{
+    CaCertificateShape, DeviceAllowance, EndpointConfig, Host, Mode, RenewalPolicy, ReplyChain,
+    SignerBinding,
+};
+
+use crate::{Error, Misconfigured};
+
+/// One CA's door: a checked configuration and all that follows from it. Clones share it.
+#[derive(Clone)]
+pub struct Endpoint(Arc<Inner>);
+
+/// What requests of an endpoint work with.
+pub(crate) struct Inner {
+    pub(crate) id: EndpointId,
+    pub(crate) config: EndpointConfig,
+    pub(crate) terms: Terms,
+    /// SHA-256 of the CA's key, under which the store keeps its certificates.
+    pub(crate) issuer_key: Sha256,
+    /// What stands beside the issued certificate in an answer.
+    pub(crate) reply_chain: Vec<Certificate>,
+    capabilities: Capabilities,
+    ca_certificates: (&'static str, Bytes),
+    warnings: Vec<Warning>,
+}
+
+impl Endpoint {
+    /// Checks a configuration; `now` decides the validity of certificates. Warnings go to the log, too.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`], or [`Error::Crypto`] if the provider has no SHA-256.
+    pub fn new(config: EndpointConfig, now: UnixTime) -> Result<Self, Error> {
+        let id = EndpointId::new(&config.name).map_err(Misconfigured::Name)?;
+        let warnings = check::check(&config, now)?;
+        for warning in &warnings {
+            tracing::warn!(endpoint = %id, "{warning}");
+        }
+        let terms = Terms::new(config.lease, config.replay_window).map_err(Misconfigured::Terms)?;
+        let ca = config.authority.ca.issuer.certificate();
+        let issuer_key = sha256(&config.host.provider, ca.spki())?;
+        if let Some(DeviceAllowance { certificates, window }) = config.device_allowance {
+            DeviceLimit::new(issuer_key, certificates, window)
+                .map_err(Misconfigured::DeviceAllowance)?;
+        }
+        Ok(Self(Arc::new(Inner {
+            id,
+            terms,
+            issuer_key,
+            reply_chain: reply_chain(&config),
+            capabilities: capabilities(&config),
+            ca_certificates: write_ca_certificates(&handed_out(&config)),
+            warnings,
+            config,
+        })))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.id.as_str()
+    }
+
+    /// Its name in the store.
+    #[must_use]
+    pub fn id(&self) -> &EndpointId {
+        &self.0.id
+    }
+
+    /// Under which path the [`router`](crate::router) serves it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.0.config.path
+    }
+
+    /// What GetCACaps says (RFC 8894 §3.5.2): what is really served, and no more.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.0.capabilities
+    }
+
+    /// What GetCACert answers: media type and body.
+    #[must_use]
+    pub fn ca_certificates(&self) -> (&'static str, Bytes) {
+        self.0.ca_certificates.clone()
+    }
+
+    /// What its operator should know.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.0.warnings
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.0
+    }
+}
+
+impl Inner {
+    pub(crate) fn provider(&self) -> &CryptoProvider {
+        &self.config.host.provider
+    }
+
+    pub(crate) fn sha256(&self, data: &[u8]) -> Result<Sha256, CryptoError> {
+        sha256(self.provider(), data)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.0.config).finish()
+    }
+}
+
+fn sha256(provider: &CryptoProvider, data: &[u8]) -> Result<Sha256, CryptoError> {
+    let digest = provider.digest.digest(DigestAlgorithm::Sha256, data)?;
+    Sha256::from_digest(&digest).ok_or(CryptoError::Unsupported)
+}
+
+/// SHA-384 is in no RFC, but Debian 12's strongSwan uses AES only where it stands.
+fn capabilities(config: &EndpointConfig) -> Capabilities {
+    let mut capabilities = Capabilities::SCEP_STANDARD
+        .union(Capabilities::SHA_512)
+        .union(Capabilities::SHA_384);
+    if config.renewal != RenewalPolicy::Deny {
+        capabilities = capabilities.union(Capabilities::RENEWAL);
+    }
+    if config.algorithms >= AlgorithmPolicy::Legacy {
+        capabilities = capabilities.union(Capabilities::SHA_1).union(Capabilities::DES3);
+    }
+    capabilities
+}
+
+/// RA first, then the CA, then upwards; for a CA that is its own RA, the CA first.
+fn handed_out(config: &EndpointConfig) -> Vec<&Certificate> {
+    let Authority { ca, ra, .. } = &config.authority;
+    let issuing = ca.issuer.certificate();
+    let mut certificates: Vec<_> = match config.ca_certificates {
+        CaCertificateShape::SingleCa => Vec::new(),
+        _ => ra.certificates().filter(|certificate| *certificate != issuing).collect(),
+    };
+    certificates.push(issuing);
+    if config.ca_certificates == CaCertificateShape::Chain {
+        certificates.extend(&ca.chain);
+    }
+    certificates
+}
+
+fn reply_chain(config: &EndpointConfig) -> Vec<Certificate> {
+    let ca = &config.authority.ca;
+    let issuer = std::iter::once(ca.issuer.certificate());
+    match config.reply_chain {
+        ReplyChain::LeafOnly => Vec::new(),
+        ReplyChain::WithIssuer => issuer.cloned().collect(),
+        ReplyChain::WithChain => issuer.chain(&ca.chain).cloned().collect(),
+    }
+}

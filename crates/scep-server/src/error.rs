@@ -1,0 +1,288 @@
+use std::time::Duration;
+
+use intune_challenge::Reason;
+use scep_ca::{CertificateRole, Incompatibility};
+use scep_proto::FailInfo;
+use scep_proto::server::SealedKind;
+use scep_store::StoreError;
+use scep_types::CryptoError;
+
+/// Why a request got no certificate, or why an endpoint cannot be built; grouped by who is to blame.
+///
+/// It is for the log. The peer learns a failInfo, or to come again, and nothing else; no secret is in it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer's message does not hold.
+    #[error(transparent)]
+    Message(#[from] scep_proto::Error),
+    /// This endpoint has no answer to such a message.
+    #[error("{0:?} is not offered here")]
+    NotOffered(SealedKind),
+
+    /// The signed challenge is refused.
+    #[error(transparent)]
+    Challenge(#[from] intune_challenge::Error),
+    /// The static password is refused.
+    #[error("password: {0}")]
+    Password(#[from] PasswordFault),
+    /// The challenge was used by another CSR.
+    #[error("the challenge was used by another CSR")]
+    Replayed,
+    /// The device has had its certificates for now.
+    #[error("the device has had its certificates for the next {}s", retry_after.as_secs())]
+    RateLimited {
+        /// When there may be room again.
+        retry_after: Duration,
+    },
+    /// The renewal is refused.
+    #[error("renewal: {0}")]
+    Renewal(#[from] RenewalFault),
+    /// Another key's request is pending under this transactionID.
+    #[error("another key's request is pending under this transactionID")]
+    Conflict,
+    /// No such transaction, or one of another key.
+    #[error("no transaction of this key under this transactionID")]
+    UnknownTransaction,
+    /// It was rejected before, by an operator or by the profile.
+    #[error("rejected before, {0}")]
+    Rejected(FailInfo),
+    /// The profile does not admit the CSR, or the certificate could not be made.
+    #[error(transparent)]
+    Certificate(#[from] scep_ca::Error),
+
+    /// The transaction or the challenge is being worked on.
+    #[error("already at work, for {}s at most", retry_after.as_secs())]
+    Busy {
+        /// When it will be settled or free at the latest.
+        retry_after: Duration,
+    },
+    /// More requests wait than may.
+    #[error("too many requests wait")]
+    Overloaded,
+    /// The store did not do what it was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key or the random source failed.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    /// A remote key did not answer within the lease.
+    #[error("the remote key did not answer within {}s", lease.as_secs())]
+    SignerTimeout {
+        /// The lease.
+        lease: Duration,
+    },
+    /// What a remote key answered is no signature by it.
+    #[error("the remote key's answer is not its signature")]
+    SignerMisbehaved,
+    /// A worker gave up; a panic is the only reason known.
+    #[error("the worker gave up")]
+    Aborted,
+
+    /// An endpoint or a router cannot be built like this.
+    #[error("misconfigured: {0}")]
+    Misconfigured(#[from] Misconfigured),
+}
+
+/// What is wrong with a static password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordFault {
+    /// The CSR carries none.
+    #[error("the CSR carries none")]
+    Missing,
+    /// It is another one.
+    #[error("wrong")]
+    Wrong,
+}
+
+/// Why a certificate does not authorise its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenewalFault {
+    /// The endpoint renews nothing.
+    #[error("not offered here")]
+    NotOffered,
+    /// The signer's certificate is not one that we issued.
+    #[error("the signer's certificate is not one we issued")]
+    NotOurs,
+    /// The certificate was revoked.
+    #[error("the certificate was revoked")]
+    Revoked,
+    /// The certificate is not valid now, the grace after its end included.
+    #[error("the certificate is not valid now")]
+    NotValid,
+    /// Subject or subjectAltNames are not those of the certificate.
+    #[error("subject or subjectAltNames are not those of the certificate")]
+    OtherIdentity,
+    /// Signed with MD5, and nothing else authorises a renewal (RFC 8894 §7.9).
+    #[error("signed with MD5")]
+    WeakDigest,
+}
+
+/// Why an endpoint or a router cannot be built.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misconfigured {
+    /// The store refuses the endpoint's name.
+    #[error("name: {0}")]
+    Name(StoreError),
+    /// Not an absolute path of unreserved characters without empty segments.
+    #[error("path {0:?}")]
+    Path(String),
+    /// Two endpoints at one path.
+    #[error("two endpoints at {0:?}")]
+    SamePath(String),
+    /// A static password that is empty or blank.
+    #[error("the static password is blank")]
+    BlankPassword,
+    /// Requests that wait for an operator would be forgotten at once.
+    #[error("requests for operators would be kept for less than a second")]
+    NothingKept,
+    /// Nothing would tie a request that an operator sees to its sender.
+    #[error("manual approval needs the signer to have the CSR's key")]
+    ManualWithAnySigner,
+    /// The private key is not that of the certificate.
+    #[error("the key of {0:?} is not that of its certificate")]
+    Key(CertificateRole),
+    /// A certificate that cannot do what it is for.
+    #[error("certificate of {role:?}: {found}")]
+    Certificate {
+        /// What it is for.
+        role: CertificateRole,
+        /// What is wrong with it.
+        found: Incompatibility,
+    },
+    /// A certificate of the RA that the CA did not issue.
+    #[error("the certificate of {0:?} was not issued by the CA")]
+    NotIssuedByCa(CertificateRole),
+    /// The chain's certificate at this position, counted from 0, did not issue the one before it, or is not valid.
+    #[error("certificate {0} of the chain does not certify the one before it")]
+    Chain(usize),
+    /// A recipient whose key cannot decrypt, counted from 0.
+    #[error("the key of recipient {0} cannot decrypt")]
+    Recipient(usize),
+    /// No key opens requests.
+    #[error("no recipient")]
+    NoRecipient,
+    /// GetCACert would hide the RA.
+    #[error("the CA's certificate alone would hide the RA")]
+    HiddenRa,
+    /// GetCACert is to hand out an RA that is not there.
+    #[error("there is no RA beside the CA")]
+    NoRa,
+    /// The store refuses lease or replay window.
+    #[error("lease or replay window: {0}")]
+    Terms(StoreError),
+    /// The store refuses the device allowance.
+    #[error("device allowance: {0}")]
+    DeviceAllowance(StoreError),
+}
+
+/// What becomes of the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// A CertRep with FAILURE.
+    Failure(FailInfo),
+    /// It may come again: nothing was decided against it.
+    ComeAgain(Duration),
+    /// Nothing it can do will help.
+    Broken,
+}
+
+impl Error {
+    /// A stable label for metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Message(scep_proto::Error::Undecipherable(_)) => "undecipherable",
+            Self::Message(error) => match FailInfo::from(error) {
+                FailInfo::BAD_ALG => "algorithm",
+                FailInfo::BAD_MESSAGE_CHECK => "message_check",
+                _ => "message",
+            },
+            Self::NotOffered(_) => "not_offered",
+            Self::Challenge(error) => error.label(),
+            Self::Password(_) => "password",
+            Self::Replayed => Reason::Replay.label(),
+            Self::RateLimited { .. } => Reason::RateLimited.label(),
+            Self::Renewal(_) => "renewal",
+            Self::Conflict => "conflict",
+            Self::UnknownTransaction => "unknown_transaction",
+            Self::Rejected(_) => "rejected",
+            Self::Certificate(_) => "profile",
+            Self::Busy { .. } => "busy",
+            Self::Overloaded => "overloaded",
+            Self::Store(_) => "store",
+            Self::Crypto(_) | Self::SignerTimeout { .. } | Self::SignerMisbehaved => "signer",
+            Self::Aborted => "aborted",
+            Self::Misconfigured(_) => "misconfigured",
+        }
+    }
+
+    /// The one place where an error becomes what the peer sees (invariant 6).
+    pub(crate) fn answer(&self) -> Answer {
+        match self {
+            Self::Message(error) => message_answer(error),
+            Self::Challenge(intune_challenge::Error::Crypto(error)) => crypto_answer(*error),
+            Self::Challenge(error) => reason_answer(error.reason()),
+            Self::Replayed => reason_answer(Reason::Replay),
+            Self::RateLimited { .. } => reason_answer(Reason::RateLimited),
+            Self::Renewal(RenewalFault::WeakDigest) => Answer::Failure(FailInfo::BAD_ALG),
+            Self::NotOffered(_) | Self::Password(_) | Self::Renewal(_) | Self::Conflict => {
+                Answer::Failure(FailInfo::BAD_REQUEST)
+            }
+            Self::UnknownTransaction => Answer::Failure(FailInfo::BAD_CERT_ID),
+            Self::Rejected(fail_info) => Answer::Failure(*fail_info),
+            Self::Certificate(error) => certificate_answer(error),
+            Self::Busy { retry_after } => Answer::ComeAgain(*retry_after),
+            Self::Store(error) => store_answer(error),
+            Self::Crypto(error) => crypto_answer(*error),
+            Self::Overloaded | Self::SignerTimeout { .. } => Answer::ComeAgain(SOON),
+            Self::SignerMisbehaved | Self::Aborted | Self::Misconfigured(_) => Answer::Broken,
+        }
+    }
+}
+
+fn message_answer(error: &scep_proto::Error) -> Answer {
+    match error {
+        scep_proto::Error::Crypto(error) => crypto_answer(*error),
+        scep_proto::Error::ApiMisuse(_) => Answer::Broken,
+        other => Answer::Failure(other.into()),
+    }
+}
+
+fn reason_answer(reason: Reason) -> Answer {
+    Answer::Failure(FailInfo::new(reason.failure().code()))
+}
+
+fn certificate_answer(error: &scep_ca::Error) -> Answer {
+    match error {
+        scep_ca::Error::KeyNotAllowed(_) => Answer::Failure(FailInfo::BAD_ALG),
+        scep_ca::Error::Malformed(_) | scep_ca::Error::Refused(_) => {
+            Answer::Failure(FailInfo::BAD_REQUEST)
+        }
+        scep_ca::Error::Crypto(CryptoError::Unavailable) => Answer::ComeAgain(SOON),
+        _ => Answer::Broken,
+    }
+}
+
+fn store_answer(error: &StoreError) -> Answer {
+    match error {
+        StoreError::ChallengeOver { .. } => reason_answer(Reason::Expired),
+        StoreError::OutOfRange { .. } | StoreError::Poisoned => Answer::Broken,
+        _ => Answer::ComeAgain(SOON),
+    }
+}
+
+fn crypto_answer(error: CryptoError) -> Answer {
+    match error {
+        CryptoError::Unavailable => Answer::ComeAgain(SOON),
+        // A key or an algorithm that the provider does not have.
+        CryptoError::Unsupported => Answer::Failure(FailInfo::BAD_ALG),
+        CryptoError::InvalidKey => Answer::Failure(FailInfo::BAD_REQUEST),
+        _ => Answer::Broken,
+    }
+}
+
+/// When to come again if nothing says when.
+const SOON: Duration = Duration::from_secs(5);

@@ -1,0 +1,90 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::Error;
+
+/// Where RSA operations run.
+#[derive(Debug, Clone)]
+pub enum Execution {
+    /// On a bounded pool of threads that may block, never on the threads of the runtime.
+    Pool(WorkerPool),
+    /// Where the endpoint is called, for benches and for hosts that call it on threads of their own.
+    Inline,
+}
+
+/// A bound on the requests at work and on those that wait. Clones share it, and so may endpoints.
+#[derive(Debug, Clone)]
+pub struct WorkerPool {
+    workers: Arc<Semaphore>,
+    admissions: Arc<Semaphore>,
+}
+
+/// A place in the pool; dropping it frees the place.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    Pooled { _place: OwnedSemaphorePermit },
+    Unbounded,
+}
+
+impl WorkerPool {
+    /// Requests that may wait for each worker unless said otherwise: a tenth of a second of RSA-2048.
+    const QUEUE_PER_WORKER: usize = 128;
+
+    /// A pool of `workers` threads, before which `queue` requests may wait; more are told to come again.
+    ///
+    /// A request that waits for a remote key holds a place in the queue, but no worker.
+    #[must_use]
+    pub fn new(workers: NonZeroUsize, queue: usize) -> Self {
+        let workers = workers.get().min(Semaphore::MAX_PERMITS);
+        let admissions = workers.saturating_add(queue).min(Semaphore::MAX_PERMITS);
+        Self {
+            workers: Arc::new(Semaphore::new(workers)),
+            admissions: Arc::new(Semaphore::new(admissions)),
+        }
+    }
+}
+
+/// As many workers as there are cores.
+impl Default for WorkerPool {
+    fn default() -> Self {
+        let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self::new(workers, workers.get().saturating_mul(Self::QUEUE_PER_WORKER))
+    }
+}
+
+impl Default for Execution {
+    fn default() -> Self {
+        Self::Pool(WorkerPool::default())
+    }
+}
+
+impl Execution {
+    /// Takes a place for a whole request, before any RSA operation is done for it.
+    pub(crate) fn admit(&self) -> Result<Admission, Error> {
+        match self {
+            Self::Inline => Ok(Admission::Unbounded),
+            Self::Pool(pool) => {
+                let place = Arc::clone(&pool.admissions).try_acquire_owned();
+                place.map(|place| Admission::Pooled { _place: place }).map_err(|_| Error::Overloaded)
+            }
+        }
+    }
+
+    /// Runs `work` on a worker, waiting for one in turn.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let Self::Pool(pool) = self else { return Ok(work()) };
+        // Never closed; if it were, doing nothing is right.
+        let worker = Arc::clone(&pool.workers).acquire_owned().await.map_err(|_| Error::Aborted)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(worker); // also held if the request is given up meanwhile: the thread is busy all the same
+            done
+        });
+        done.await.map_err(|_| Error::Aborted)
+    }
+}

@@ -1,0 +1,115 @@
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// What a peer may cost before anything is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServeLimits {
+    /// Connections at a time; more wait in the backlog of the socket.
+    pub connections: usize,
+    /// How long a request's head may take, and how long a connection may be idle.
+    pub head_timeout: Duration,
+    /// Octets of a request's head: request line and headers. At least 8 KiB; hyper takes a request target of up to
+    /// 65,534 octets, so 128 KiB leaves as much again for the headers.
+    pub head_octets: usize,
+    /// How long requests at work may take after the shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            head_timeout: Duration::from_secs(10),
+            head_octets: 128 * 1024,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Serves a router over HTTP/1 with the default [`ServeLimits`] until `shutdown` is ready, then drains.
+///
+/// HTTP/1.0 without Host works, as do request targets far longer than axum's own server takes.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+    serve_with_limits(listener, router, ServeLimits::default(), shutdown).await;
+}
+
+/// As [`serve`], with other limits.
+pub async fn serve_with_limits(
+    listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let http = http(&limits);
+    let connections = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let next = async {
+            // Never closed; if it were, nothing more is accepted.
+            let place = Arc::clone(&places).acquire_owned().await.ok()?;
+            Some((accept(&listener).await, place))
+        };
+        let (stream, place) = tokio::select! {
+            () = &mut shutdown => break,
+            next = next => match next {
+                Some(next) => next,
+                None => break,
+            },
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.drain, connections.shutdown()).await.is_err() {
+        tracing::warn!("connections were cut off by the shutdown");
+    }
+}
+
+fn http(limits: &ServeLimits) -> http1::Builder {
+    /// Less than this hyper does not take.
+    const LEAST: usize = 8192;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.head_octets.max(LEAST))
+        .half_close(true); // HTTP/1.0 clients may close their side once they have asked
+    http
+}
+
+/// The next connection, however often accepting fails: for want of file descriptors, or because the peer is gone.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    const PAUSE: Duration = Duration::from_millis(100);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY");
+                }
+                return stream;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! CertPoll: answered from the transaction; what an operator approved meanwhile is issued now (RFC 8894 §4.4).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scep_proto::FailInfo;
+use scep_proto::server::{Poll, Reply};
+use scep_store::{Operator, Polled, Reservation};
+use scep_types::{Certificate, Csr, UnixTime, VerifiedCsr};
+
+use super::report::Facts;
+use super::request::transaction_key;
+use super::{Granted, Judged, issue};
+use crate::Error;
+use crate::endpoint::Inner;
+
+pub(super) async fn answer(
+    inner: &Arc<Inner>,
+    request: Poll,
+    now: UnixTime,
+    facts: &mut Facts,
+) -> Judged {
+    let Poll { signer, reply } = request;
+    let verdict = poll(inner, &signer, &reply, now, facts).await;
+    Judged { reply, verdict }
+}
+
+async fn poll(
+    inner: &Arc<Inner>,
+    signer: &Certificate,
+    reply: &Reply,
+    now: UnixTime,
+    facts: &mut Facts,
+) -> Result<Granted, Error> {
+    let transaction = transaction_key(inner, reply)?;
+    // The key, not the certificate: cryptlib makes a new one for each poll (R-4.4-03).
+    let signer_key = inner.sha256(signer.spki())?;
+    let store = &inner.config.host.store;
+    match store.poll(&transaction, &signer_key, inner.terms, now).await? {
+        Polled::Issued(issued) => {
+            let certificate = Certificate::parse(issued.certificate.der);
+            let certificate = certificate.map_err(scep_proto::Error::from)?;
+            Ok(Granted::Repeated { certificate })
+        }
+        Polled::Pending => Ok(Granted::Pending),
+        Polled::Rejected(rejection) => Err(Error::Rejected(FailInfo::new(rejection.fail_info))),
+        Polled::Approved { reservation, csr, operator } => {
+            approved(inner, reply, csr, (reservation, operator), now, facts).await
+        }
+        Polled::Unknown => Err(Error::UnknownTransaction),
+    }
+}
+
+async fn approved(
+    inner: &Arc<Inner>,
+    reply: &Reply,
+    csr: Bytes,
+    (reservation, operator): (Reservation, Operator),
+    now: UnixTime,
+    facts: &mut Facts,
+) -> Result<Granted, Error> {
+    let proven = match reply.check_encryptable() {
+        Ok(()) => inner.run(move |inner| prove(inner, csr)).await.and_then(|proven| proven),
+        Err(error) => Err(error.into()),
+    };
+    match proven {
+        Ok(csr) => {
+            facts.found_csr(&csr, None);
+            issue::approved(inner, &csr, &operator, reservation, now).await
+        }
+        Err(error) => {
+            issue::release(inner, reservation, now).await;
+            Err(error)
+        }
+    }
+}
+
+/// What was queued was proven then, and is proven again: the store is not trusted with that.
+fn prove(inner: &Inner, csr: Bytes) -> Result<VerifiedCsr, Error> {
+    let csr = Csr::parse(csr).map_err(scep_proto::Error::from)?;
+    let proven = csr.verify(inner.provider().verify, inner.config.algorithms);
+    Ok(proven.map_err(scep_proto::Error::from)?)
+}

@@ -1,0 +1,129 @@
+//! The answer: a CertRep where one is possible, else an HTTP status.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scep_proto::server::{Reply, ReplySettings};
+use scep_proto::{FailInfo, MessageRandom};
+use scep_types::{AlgorithmPolicy, Certificate, CryptoError, DigestAlgorithm, UnixTime};
+
+use super::report::{Facts, report};
+use super::sign::signed;
+use super::{Granted, Judged, Response};
+use crate::endpoint::Inner;
+use crate::error::Answer;
+use crate::{Error, Outcome};
+
+/// What a CertRep says.
+#[derive(Clone)]
+enum Content {
+    Success(Certificate),
+    Pending,
+    Failure(FailInfo),
+}
+
+/// Tells what was decided, then answers.
+pub(super) async fn conclude(
+    inner: &Arc<Inner>,
+    judged: Result<Judged, Error>,
+    now: UnixTime,
+    facts: &Facts,
+) -> Response {
+    let Judged { reply, verdict } = match judged {
+        Ok(judged) => judged,
+        Err(error) => return unanswerable(inner, &error, now, facts),
+    };
+    report(inner, facts, now, outcome(&verdict));
+    let content = match verdict {
+        Ok(Granted::Issued { certificate, .. } | Granted::Repeated { certificate }) => {
+            Content::Success(certificate)
+        }
+        Ok(Granted::Pending) => Content::Pending,
+        Err(error) => match error.answer() {
+            Answer::Failure(fail_info) => Content::Failure(fail_info),
+            Answer::ComeAgain(retry_after) => return Response::ComeAgain { retry_after },
+            Answer::Broken => return Response::Broken,
+        },
+    };
+    match write(inner, reply, content, now).await {
+        Ok(message) => Response::Message(message),
+        Err(error) => {
+            tracing::error!(%error, "the answer was not signed");
+            match error.answer() {
+                Answer::ComeAgain(retry_after) => Response::ComeAgain { retry_after },
+                Answer::Failure(_) | Answer::Broken => Response::Broken,
+            }
+        }
+    }
+}
+
+fn outcome(verdict: &Result<Granted, Error>) -> Outcome<'_> {
+    match verdict {
+        Ok(Granted::Issued { certificate, basis }) => Outcome::Issued { certificate, basis },
+        Ok(Granted::Repeated { certificate }) => Outcome::Repeated { certificate },
+        Ok(Granted::Pending) => Outcome::Pending,
+        Err(error) => match error.answer() {
+            Answer::Failure(fail_info) => Outcome::Refused { fail_info, error },
+            Answer::ComeAgain(retry_after) => Outcome::Deferred { retry_after, error },
+            Answer::Broken => Outcome::Broken { error },
+        },
+    }
+}
+
+fn unanswerable(inner: &Inner, error: &Error, now: UnixTime, facts: &Facts) -> Response {
+    let (outcome, response) = match error.answer() {
+        Answer::Failure(_) => (Outcome::Unreadable { error }, Response::Unreadable),
+        Answer::ComeAgain(retry_after) => {
+            (Outcome::Deferred { retry_after, error }, Response::ComeAgain { retry_after })
+        }
+        Answer::Broken => (Outcome::Broken { error }, Response::Broken),
+    };
+    report(inner, facts, now, outcome);
+    response
+}
+
+/// Signs a CertRep with the request's digest; with SHA-256 if the key does not sign with a weak one.
+async fn write(
+    inner: &Arc<Inner>,
+    reply: Reply,
+    content: Content,
+    now: UnixTime,
+) -> Result<Bytes, Error> {
+    if AlgorithmPolicy::Modern.allows_digest(reply.digest()) {
+        return write_mirrored(inner, reply, content, now).await;
+    }
+    match write_mirrored(inner, reply.clone(), content.clone(), now).await {
+        Err(Error::Crypto(CryptoError::Unsupported)) => {
+            let reply = reply.with_digest(DigestAlgorithm::Sha256);
+            write_mirrored(inner, reply, content, now).await
+        }
+        other => other,
+    }
+}
+
+async fn write_mirrored(
+    inner: &Arc<Inner>,
+    reply: Reply,
+    content: Content,
+    now: UnixTime,
+) -> Result<Bytes, Error> {
+    signed(inner, &inner.config.authority.ra.signing, move |inner| {
+        let random = MessageRandom::new(&*inner.random()?);
+        let settings = ReplySettings {
+            signer: &inner.config.authority.ra.certificate,
+            provider: inner.provider(),
+            now,
+        };
+        Ok(match content {
+            Content::Success(certificate) => {
+                let chain = inner.reply_chain.iter();
+                let certificates = std::iter::once(&certificate).chain(chain);
+                let certificates: Vec<&[u8]> = certificates.map(|c| c.der().as_ref()).collect();
+                reply.succeed(&certificates, &random, settings)?
+            }
+            Content::Pending => reply.pend(&random, settings)?,
+            Content::Failure(fail_info) => reply.fail(fail_info, None, &random, settings)?,
+        })
+    })
+    .await
+}

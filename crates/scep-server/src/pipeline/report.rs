@@ -1,0 +1,107 @@
+//! What the log and the observer learn of a request: never a challenge, a password or a nonce.
+
+use scep_proto::server::{Reply, Sealed, SealedKind};
+use scep_proto::{MessageType, TransactionId};
+use scep_types::{ContentCipher, DigestAlgorithm, UnixTime, VerifiedCsr};
+
+use crate::endpoint::Inner;
+use crate::{Decision, Outcome};
+
+/// What came to light while a request was judged.
+#[derive(Default)]
+pub(super) struct Facts {
+    transaction_id: Option<TransactionId>,
+    message_type: Option<MessageType>,
+    csr: Option<VerifiedCsr>,
+    device: Option<String>,
+}
+
+impl Facts {
+    pub(super) fn found_transaction(&mut self, transaction_id: TransactionId) {
+        tracing::Span::current().record("transaction_id", tracing::field::display(&transaction_id));
+        self.transaction_id = Some(transaction_id);
+    }
+
+    pub(super) fn found_poll(&mut self) {
+        self.message_type = Some(MessageType::CERT_POLL);
+    }
+
+    pub(super) fn found_request(&mut self, request: &Sealed) {
+        self.message_type = Some(match request.kind() {
+            SealedKind::Enrol => MessageType::PKCS_REQ,
+            SealedKind::Renew => MessageType::RENEWAL_REQ,
+            SealedKind::GetCert => MessageType::GET_CERT,
+            SealedKind::GetCrl => MessageType::GET_CRL,
+        });
+    }
+
+    pub(super) fn found_csr(&mut self, csr: &VerifiedCsr, device: Option<String>) {
+        self.csr = Some(csr.clone());
+        self.device = device;
+    }
+
+    /// Warns of what protects nothing, each time it is used.
+    pub(super) fn found_algorithms(&self, reply: &Reply) {
+        let (digest, cipher) = (reply.digest(), reply.cipher());
+        if digest == DigestAlgorithm::Md5 || cipher == ContentCipher::DesCbc {
+            tracing::warn!(?digest, ?cipher, "obsolete algorithms were used");
+        }
+    }
+
+    fn decision<'a>(&'a self, inner: &'a Inner, at: UnixTime, outcome: Outcome<'a>) -> Decision<'a> {
+        Decision {
+            endpoint: inner.id.as_str(),
+            at,
+            transaction_id: self.transaction_id.as_ref(),
+            message_type: self.message_type,
+            device: self.device.as_deref(),
+            subject: self.csr.as_ref().map(|csr| csr.subject()),
+            subject_alt_names: self.csr.as_ref().map_or(0, |csr| csr.subject_alt_names().len()),
+            outcome,
+        }
+    }
+}
+
+/// Writes the decision to the log and tells the observer.
+pub(super) fn report(inner: &Inner, facts: &Facts, at: UnixTime, outcome: Outcome<'_>) {
+    let decision = facts.decision(inner, at, outcome);
+    log(&decision);
+    inner.config.host.observer.decided(&decision);
+}
+
+fn log(decision: &Decision<'_>) {
+    /// One event with the fields that all decisions have, then those of this one.
+    macro_rules! event {
+        ($level:ident, $($own:tt)*) => {
+            tracing::$level!(
+                outcome = decision.outcome.label(),
+                message_type = decision.message_type.map(tracing::field::display),
+                device = decision.device.map(tracing::field::debug),
+                subject = decision.subject.map(tracing::field::display),
+                subject_alt_names = decision.subject_alt_names,
+                $($own)*
+            )
+        };
+    }
+    match decision.outcome {
+        Outcome::Issued { certificate, basis } => {
+            event!(info, serial = certificate.serial_hex(), basis = basis.label(), "issued");
+        }
+        Outcome::Repeated { certificate } => {
+            event!(info, serial = certificate.serial_hex(), "given again");
+        }
+        Outcome::Pending => event!(info, "waits for an operator"),
+        Outcome::Refused { fail_info, error } => {
+            event!(warn, %fail_info, reason = error.label(), %error, "refused");
+        }
+        Outcome::Deferred { retry_after, error } => {
+            event!(warn, ?retry_after, reason = error.label(), %error, "to come again");
+        }
+        Outcome::Unreadable { error } => {
+            event!(warn, reason = error.label(), %error, "unreadable");
+        }
+        Outcome::Broken { error } => {
+            event!(error, reason = error.label(), %error, "failed");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! PKCSReq and RenewalReq: opened and judged on a worker, then reserved and carried out.
+
+use std::sync::Arc;
+
+use scep_ca::Admitted;
+use scep_proto::server::{Enrolment, Opened, Recipient, Reply, Sealed, SealedKind};
+use scep_proto::{FailInfo, FallbackKey};
+use scep_store::{
+    Begin, Begun, NewPending, Outcome, RequestId, Submission, TransactionId, TransactionKey,
+};
+use scep_types::{Certificate, UnixTime, VerifiedCsr};
+
+use super::authorise::{Authorised, authorise, check_keys};
+use super::renewal::{Predecessor, predecessor};
+use super::report::Facts;
+use super::{Granted, Judged, issue};
+use crate::endpoint::Inner;
+use crate::{Error, RenewalFault};
+
+/// A request whose CSR is proven, and what is to be done with it.
+struct Proven {
+    csr: VerifiedCsr,
+    reply: Reply,
+    device: Option<String>,
+    plan: Result<Plan, Error>,
+}
+
+struct Plan {
+    begin: Begin,
+    action: Action,
+}
+
+/// What is to be done with a request.
+enum Action {
+    /// Issue, once it is reserved.
+    Issue(Box<Admitted>),
+    /// Queue it for an operator, once it is reserved.
+    Queue(NewPending),
+    /// Refuse it, unless the very same request was answered before: its challenge may have ended since.
+    Refuse(Error),
+}
+
+/// # Errors
+/// There is nothing left to answer with.
+pub(super) async fn answer(
+    inner: &Arc<Inner>,
+    request: Sealed,
+    now: UnixTime,
+    facts: &mut Facts,
+) -> Result<Judged, Error> {
+    let predecessor = match request.kind() {
+        SealedKind::Enrol | SealedKind::Renew => predecessor(inner, &request).await,
+        other => Err(Error::NotOffered(other)),
+    };
+    let predecessor = match predecessor {
+        Ok(predecessor) => predecessor,
+        Err(error) => return Ok(Judged::refused(request.into_reply(), error)),
+    };
+    match inner.run(move |inner| open(inner, request, predecessor.as_ref(), now)).await? {
+        Err(refused) => Ok(*refused),
+        Ok(proven) => {
+            let Proven { csr, reply, device, plan } = *proven;
+            facts.found_csr(&csr, device);
+            facts.found_algorithms(&reply);
+            let verdict = match plan {
+                Ok(plan) => carry_out(inner, &csr, plan, now).await,
+                Err(error) => Err(error),
+            };
+            Ok(Judged { reply, verdict })
+        }
+    }
+}
+
+/// Opens the envelope and decides, all on one worker.
+fn open(
+    inner: &Inner,
+    request: Sealed,
+    predecessor: Option<&Predecessor>,
+    now: UnixTime,
+) -> Result<Box<Proven>, Box<Judged>> {
+    let refused = |reply, error| Err(Box::new(Judged::refused(reply, error)));
+    let fallback = match inner.random() {
+        Ok(drawn) => FallbackKey::new(*drawn),
+        Err(error) => return refused(request.into_reply(), error.into()),
+    };
+    let recipients = inner.config.authority.ra.recipients.iter().map(|recipient| {
+        Recipient { certificate: &recipient.certificate, key: recipient.key.as_ref() }
+    });
+    let recipients: Vec<_> = recipients.collect();
+    match request.open(&recipients, &fallback, inner.provider(), inner.config.algorithms) {
+        Ok(Opened::Enrol(enrolment) | Opened::Renew(enrolment)) => {
+            Ok(Box::new(decide(inner, enrolment, predecessor, now)))
+        }
+        Ok(Opened::GetCert(query)) => {
+            refused(query.reply, Error::NotOffered(SealedKind::GetCert))
+        }
+        Ok(Opened::GetCrl(query)) => refused(query.reply, Error::NotOffered(SealedKind::GetCrl)),
+        Err(rejected) => refused(rejected.reply, rejected.error.into()),
+    }
+}
+
+fn decide(
+    inner: &Inner,
+    enrolment: Enrolment,
+    predecessor: Option<&Predecessor>,
+    now: UnixTime,
+) -> Proven {
+    let mut device = None;
+    let begin = check_keys(inner, &enrolment, predecessor)
+        .and_then(|()| begin(inner, &enrolment, predecessor));
+    let plan = begin.and_then(|mut begin| {
+        match action(inner, &enrolment.csr, predecessor, &mut begin, &mut device, now) {
+            Ok(action) => Ok(Plan { begin, action }),
+            // Whoever holds a revoked certificate's key gets nothing more, not even what was issued before.
+            Err(error @ Error::Renewal(RenewalFault::Revoked)) => Err(error),
+            Err(error) => Ok(Plan { begin, action: Action::Refuse(error) }),
+        }
+    });
+    Proven { csr: enrolment.csr, reply: enrolment.reply, device, plan }
+}
+
+fn action(
+    inner: &Inner,
+    csr: &VerifiedCsr,
+    predecessor: Option<&Predecessor>,
+    begin: &mut Begin,
+    device: &mut Option<String>,
+    now: UnixTime,
+) -> Result<Action, Error> {
+    match authorise(inner, csr, predecessor, now)? {
+        Authorised::Now(warrant) => {
+            *device = warrant.device;
+            begin.challenge = warrant.challenge;
+            begin.device_limit = warrant.device_limit;
+            let profile = inner.config.authority.profiles.select(csr);
+            Ok(Action::Issue(Box::new(profile.admit(csr, warrant.authorization, now)?)))
+        }
+        Authorised::ByOperator { until } => Ok(Action::Queue(NewPending::new(csr.der(), until)?)),
+    }
+}
+
+fn begin(
+    inner: &Inner,
+    enrolment: &Enrolment,
+    predecessor: Option<&Predecessor>,
+) -> Result<Begin, Error> {
+    let info = enrolment.csr.info();
+    let submission = Submission {
+        signer_key: inner.sha256(enrolment.signer.spki())?,
+        csr_info: match predecessor {
+            // A renewal may repeat transactionID, key and CSR of the enrolment (scepclient does). It is another request
+            // all the same: who holds a certificate is not given that very one again.
+            Some(predecessor) => inner.sha256(&[info, predecessor.certificate_der()].concat())?,
+            None => inner.sha256(info)?,
+        },
+    };
+    let transaction = transaction_key(inner, &enrolment.reply)?;
+    Ok(Begin::new(RequestId { transaction, submission }, inner.terms))
+}
+
+/// Where the store keeps this transaction.
+pub(super) fn transaction_key(inner: &Inner, reply: &Reply) -> Result<TransactionKey, Error> {
+    let transaction_id = TransactionId::new(reply.transaction_id().octets())?;
+    Ok(TransactionKey { endpoint: inner.id.clone(), transaction_id })
+}
+
+async fn carry_out(
+    inner: &Arc<Inner>,
+    csr: &VerifiedCsr,
+    plan: Plan,
+    now: UnixTime,
+) -> Result<Granted, Error> {
+    let Plan { begin, action } = plan;
+    let store = &inner.config.host.store;
+    let begun = match &action {
+        Action::Issue(_) | Action::Queue(_) => store.begin(&begin, now).await?,
+        Action::Refuse(error) => {
+            let recalled = store.recall(&begin.request, inner.terms, now).await?;
+            recalled.ok_or_else(|| error.clone())?
+        }
+    };
+    match (begun, action) {
+        (Begun::Fresh(reservation), Action::Issue(admitted)) => {
+            issue::issue(inner, *admitted, reservation, now).await
+        }
+        (Begun::Fresh(reservation), Action::Queue(pending)) => {
+            store.pend(reservation, pending, now).await?;
+            Ok(Granted::Pending)
+        }
+        (Begun::Fresh(reservation), Action::Refuse(error)) => {
+            issue::release(inner, reservation, now).await; // recall reserves nothing afresh
+            Err(error)
+        }
+        (Begun::Approved { reservation, operator }, _) => {
+            issue::approved(inner, csr, &operator, reservation, now).await
+        }
+        (Begun::Same(outcome), _) => repeated(outcome),
+        (Begun::Busy { retry_after }, _) => Err(Error::Busy { retry_after }),
+        (Begun::Replayed, _) => Err(Error::Replayed),
+        (Begun::RateLimited { retry_after }, _) => Err(Error::RateLimited { retry_after }),
+        (Begun::Conflict, _) => Err(Error::Conflict),
+    }
+}
+
+/// The answer that the request had before.
+fn repeated(outcome: Outcome) -> Result<Granted, Error> {
+    match outcome {
+        Outcome::Issued(issued) => {
+            let certificate = Certificate::parse(issued.certificate.der);
+            let certificate = certificate.map_err(scep_proto::Error::from)?;
+            Ok(Granted::Repeated { certificate })
+        }
+        Outcome::Pending => Ok(Granted::Pending),
+        Outcome::Rejected(rejection) => Err(Error::Rejected(FailInfo::new(rejection.fail_info))),
+    }
+}

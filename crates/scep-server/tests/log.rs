@@ -1,0 +1,121 @@
+//! What the log says of each decision, and what it must never say.
+
+#[expect(dead_code, reason = "what the other tests need of it is not needed here")]
+mod support;
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Once;
+
+use scep_types::oid;
+
+use crate::support::device::{Device, challenged, granted, refused};
+use crate::support::forge::{Forged, attributes_of, envelope_of};
+use crate::support::server::{PASSWORD, Server, signed, static_password};
+
+#[tokio::test]
+async fn decisions_are_logged_with_endpoint_transaction_and_reason() {
+    let log = Log::start();
+    let server = Server::new(signed());
+    granted(challenged("phone", "n1").enrol(&server).await);
+    let issued = log.take();
+    for expected in ["endpoint=test", "transaction_id=tx-phone", "INFO", "outcome=\"issued\"",
+        "basis=\"signed_challenge\"", "device=\"device-7\"", "subject=CN=phone", "subject_alt_names=0",
+        "PKCSReq (19)", "serial="] {
+        assert!(issued.contains(expected), "{expected} in {issued}");
+    }
+    let device = challenged("phone", "n2").dns(&["other.example"]);
+    refused(device.enrol(&server).await);
+    let refusal = log.take();
+    for expected in ["WARN", "outcome=\"refused\"", "fail_info=badRequest (2)",
+        "reason=\"claim_mismatch\"", "other.example", "subject_alt_names=1"] {
+        assert!(refusal.contains(expected), "{expected} in {refusal}");
+    }
+}
+
+// R-P10-08, R-7.1-01
+#[tokio::test]
+async fn no_secret_is_ever_logged() {
+    let log = Log::start();
+    let by_password = Server::new(static_password());
+    let by_challenge = Server::new(signed());
+    let wrong = "wrong-horse-battery";
+    let mut secrets = vec![PASSWORD.to_owned(), wrong.to_owned(), "n-secret-nonce".to_owned()];
+    for (server, device) in [
+        (&by_password, Device::new("phone").challenge(PASSWORD)),
+        (&by_password, Device::new("phone").transaction("2").challenge(wrong)),
+        (&by_challenge, challenged("phone", "n-secret-nonce")),
+        (&by_challenge, challenged("tablet", "n-secret-nonce")),
+        (&by_challenge, challenged("phone", "n-secret-nonce").dns(&["more.example"])),
+        (&by_challenge, Device::new("phone").challenge("a.b.c")),
+        (&by_challenge, Device::new("phone").challenge(wrong)),
+    ] {
+        let sent = device.ask(server);
+        let challenge = device.challenge.as_ref().unwrap().expose().to_owned();
+        secrets.extend(challenge.split('.').filter(|part| part.len() > 8).map(str::to_owned));
+        let answer = server.post(sent.message.clone()).await;
+        for (oid, value) in attributes_of(&answer.body).into_iter() {
+            if [oid::SENDER_NONCE, oid::RECIPIENT_NONCE].contains(&oid) {
+                let nonce = value.get(2..).unwrap();
+                secrets.push(nonce.iter().map(|octet| format!("{octet:02x}")).collect());
+            }
+        }
+    }
+    let log = log.take();
+    assert!(log.contains("refused") && log.contains("issued"));
+    let lower = log.to_lowercase();
+    for secret in secrets {
+        assert!(!lower.contains(&secret.to_lowercase()), "{secret} in {log}");
+    }
+}
+
+// R-3.2.1.1-04
+#[tokio::test]
+async fn what_a_peer_chose_is_escaped() {
+    let log = Log::start();
+    let server = Server::new(static_password());
+    let device = Device::new("phone").challenge(PASSWORD);
+    let id = [b"\x0C\x0A", &b"a\nINFO b\x1b["[..]].concat();
+    let message = Forged::new(&device, 19, &envelope_of(&device.ask(&server).message));
+    server.post(message.without(oid::TRANSACTION_ID).with(oid::TRANSACTION_ID, vec![id]).build()).await;
+    let log = log.take();
+    assert!(log.contains(r"transaction_id=a\nINFO b\x1b["), "{log}");
+    assert!(!log.contains('\u{1b}'));
+}
+
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Everything that is logged on this thread.
+struct Log;
+
+impl Log {
+    /// One subscriber for the program: what is cached about callsites does not change under a test then.
+    fn start() -> Self {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::TRACE)
+                .with_ansi(false)
+                .with_writer(|| Self)
+                .init();
+        });
+        Self
+    }
+
+    fn take(&self) -> String {
+        String::from_utf8(LOG.take()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(octets));
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,270 @@
+//! Keys and stores that fail on demand.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
+
+use async_trait::async_trait;
+use scep_crypto::aws_lc_rs::SoftwareKey;
+use scep_server::Signer;
+use scep_store::{
+    Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, MemoryStore,
+    NewCertificate, NewPending, Operator, PendingRequest, Polled, Rejection, RequestId,
+    Reservation, Revocation, Revoked, RevokedCertificate, Sha256, StoreError, Terms,
+    TransactionKey,
+};
+use scep_types::{
+    ContentKey, CryptoError, DecryptionKey, KeyTransport, SignatureScheme, SigningKey, UnixTime,
+};
+
+/// A key that does not answer while it is off.
+pub(crate) struct FailingKey {
+    pub(crate) key: Arc<SoftwareKey>,
+    pub(crate) failing: AtomicBool,
+    pub(crate) panicking: AtomicBool,
+    pub(crate) signed: AtomicUsize,
+}
+
+impl FailingKey {
+    pub(crate) fn new(key: Arc<SoftwareKey>) -> Arc<Self> {
+        let (failing, panicking) = (AtomicBool::new(true), AtomicBool::new(false));
+        Arc::new(Self { key, failing, panicking, signed: AtomicUsize::new(0) })
+    }
+
+    pub(crate) fn recover(&self) {
+        self.failing.store(false, Ordering::SeqCst);
+        self.panicking.store(false, Ordering::SeqCst);
+    }
+
+    fn try_sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        assert!(!self.panicking.load(Ordering::SeqCst), "a driver's bug");
+        if self.failing.load(Ordering::SeqCst) {
+            return Err(CryptoError::Unavailable);
+        }
+        self.signed.fetch_add(1, Ordering::SeqCst);
+        self.key.sign(scheme, message)
+    }
+}
+
+impl SigningKey for FailingKey {
+    fn spki(&self) -> &[u8] {
+        SigningKey::spki(self.key.as_ref())
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        self.try_sign(scheme, message)
+    }
+}
+
+/// The same key somewhere else.
+#[async_trait]
+impl Signer for FailingKey {
+    fn spki(&self) -> &[u8] {
+        SigningKey::spki(self.key.as_ref())
+    }
+
+    async fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        tokio::task::yield_now().await;
+        self.try_sign(scheme, message)
+    }
+}
+
+/// A remote key that answers anything but its signature, or nothing at all.
+pub(crate) enum BadSigner {
+    Lies(Arc<SoftwareKey>),
+    Hangs(Arc<SoftwareKey>),
+}
+
+#[async_trait]
+impl Signer for BadSigner {
+    fn spki(&self) -> &[u8] {
+        let (Self::Lies(key) | Self::Hangs(key)) = self;
+        SigningKey::spki(key.as_ref())
+    }
+
+    async fn sign(&self, scheme: SignatureScheme, _: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        match self {
+            Self::Lies(key) => key.sign(scheme, b"something else"),
+            Self::Hangs(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// A decryption key that says when it is at work, and goes on when it is told to.
+pub(crate) struct BlockingKey {
+    key: Arc<SoftwareKey>,
+    at_work: Sender<ThreadId>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl BlockingKey {
+    pub(crate) fn new(key: Arc<SoftwareKey>) -> (Arc<Self>, Receiver<ThreadId>, Sender<()>) {
+        let (at_work, seen) = channel();
+        let (release, go_on) = channel();
+        (Arc::new(Self { key, at_work, go_on: Mutex::new(go_on) }), seen, release)
+    }
+}
+
+impl DecryptionKey for BlockingKey {
+    fn spki(&self) -> &[u8] {
+        DecryptionKey::spki(self.key.as_ref())
+    }
+
+    fn unwrap_key(
+        &self,
+        transport: KeyTransport,
+        encrypted: &[u8],
+        fallback: &ContentKey,
+    ) -> Result<ContentKey, CryptoError> {
+        self.at_work.send(std::thread::current().id()).unwrap();
+        self.go_on.lock().unwrap().recv().unwrap();
+        self.key.unwrap_key(transport, encrypted, fallback)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Begin,
+    Recall,
+    Commit,
+    Poll,
+    Release,
+    CertificateBySerial,
+}
+
+/// A store one of whose verbs does not answer.
+pub(crate) struct FailingStore {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) failing: Mutex<Option<Verb>>,
+}
+
+impl FailingStore {
+    pub(crate) fn new(store: Arc<MemoryStore>, failing: Verb) -> Arc<Self> {
+        Arc::new(Self { store, failing: Mutex::new(Some(failing)) })
+    }
+
+    pub(crate) fn recover(&self) {
+        *self.failing.lock().unwrap() = None;
+    }
+
+    fn answers(&self, verb: Verb) -> Result<(), StoreError> {
+        if *self.failing.lock().unwrap() == Some(verb) {
+            return Err(StoreError::Unavailable(scep_store::Cause::new("connection reset")));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl EnrolmentStore for FailingStore {
+    async fn begin(&self, begin: &Begin, now: UnixTime) -> Result<Begun, StoreError> {
+        self.answers(Verb::Begin)?;
+        self.store.begin(begin, now).await
+    }
+
+    async fn recall(
+        &self,
+        request: &RequestId,
+        terms: Terms,
+        now: UnixTime,
+    ) -> Result<Option<Begun>, StoreError> {
+        self.answers(Verb::Recall)?;
+        self.store.recall(request, terms, now).await
+    }
+
+    async fn commit(
+        &self,
+        reservation: Reservation,
+        certificate: NewCertificate,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.answers(Verb::Commit)?;
+        self.store.commit(reservation, certificate, now).await
+    }
+
+    async fn pend(
+        &self,
+        reservation: Reservation,
+        pending: NewPending,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.store.pend(reservation, pending, now).await
+    }
+
+    async fn reject(
+        &self,
+        reservation: Reservation,
+        rejection: Rejection,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.store.reject(reservation, rejection, now).await
+    }
+
+    async fn release(&self, reservation: Reservation, now: UnixTime) -> Result<(), StoreError> {
+        self.answers(Verb::Release)?;
+        self.store.release(reservation, now).await
+    }
+
+    async fn poll(
+        &self,
+        transaction: &TransactionKey,
+        signer_key: &Sha256,
+        terms: Terms,
+        now: UnixTime,
+    ) -> Result<Polled, StoreError> {
+        self.answers(Verb::Poll)?;
+        self.store.poll(transaction, signer_key, terms, now).await
+    }
+
+    async fn list_pending(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<PendingRequest>, StoreError> {
+        self.store.list_pending(endpoint, now).await
+    }
+
+    async fn approve(
+        &self,
+        request: &RequestId,
+        operator: &Operator,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.store.approve(request, operator, now).await
+    }
+
+    async fn deny(
+        &self,
+        request: &RequestId,
+        rejection: Rejection,
+        terms: Terms,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.store.deny(request, rejection, terms, now).await
+    }
+
+    async fn certificate_by_serial(
+        &self,
+        id: &CertificateId,
+    ) -> Result<Option<IssuedCertificate>, StoreError> {
+        self.answers(Verb::CertificateBySerial)?;
+        self.store.certificate_by_serial(id).await
+    }
+
+    async fn revoke(
+        &self,
+        id: &CertificateId,
+        revocation: Revocation,
+    ) -> Result<Revoked, StoreError> {
+        self.store.revoke(id, revocation).await
+    }
+
+    async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
+        self.store.revoked(issuer).await
+    }
+
+    async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {
+        self.store.next_crl_number(issuer).await
+    }
+}

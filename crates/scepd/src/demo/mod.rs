@@ -1,0 +1,181 @@
+//! The main job end to end on one machine: a fresh CA and RA, endpoints on loopback, a device that enrols over real HTTP,
+//! and the attacks that fail, each a line with its reason and its time.
+
+mod device;
+mod directory;
+mod endpoints;
+mod pki;
+mod report;
+mod scenario;
+mod witness;
+mod x509;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use scep_crypto::aws_lc_rs;
+use scep_proto::{CaAnchor, UnauthenticatedCa};
+use scep_server::ScepService;
+use scep_types::{Certificate, DigestAlgorithm, Secret, UnixTime};
+use tokio::net::TcpListener;
+
+use crate::cli::DemoArgs;
+use device::{Device, hex};
+use directory::Directory;
+use endpoints::{LEGACY, MANUAL, SIGNED, STATIC, Wiring};
+use pki::Pki;
+use report::{Form, Report};
+use scenario::Scenario;
+use witness::Witness;
+
+/// Plays the demonstration and, unless told to end, keeps serving.
+pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    runtime.block_on(demo(args))
+}
+
+async fn demo(args: &DemoArgs) -> Result<ExitCode> {
+    let directory = Directory::create(&args.dir)?;
+    let listener = bind(args.address()).await?;
+    let stage = Stage::set(&directory, &listener)?;
+    let mut report = Report::new(if args.json { Form::Json } else { Form::Text });
+    report.say(&stage.introduction())?;
+
+    let services = stage.endpoints.iter().cloned().map(ScepService::new);
+    let router = scep_server::router(services)?;
+    let server = tokio::spawn(scep_server::serve(listener, router, shutdown()));
+    stage.play(&directory, &mut report).await?;
+
+    let code = ExitCode::from(u8::from(report.failed() > 0));
+    if args.exit {
+        server.abort();
+        return Ok(code);
+    }
+    report.say(&stage.how_to_go_on(&directory))?;
+    report.serving(&stage.origin, stage.password.expose())?;
+    server.await.context("serving")?;
+    Ok(code)
+}
+
+/// Everything a demonstration stands on.
+struct Stage {
+    now: UnixTime,
+    origin: String,
+    pki: Pki,
+    password: Secret,
+    witness: Arc<Witness>,
+    endpoints: Vec<scep_server::Endpoint>,
+}
+
+impl Stage {
+    /// Makes CA, RA, password and endpoints, and writes down what others may need.
+    fn set(directory: &Directory, listener: &TcpListener) -> Result<Self> {
+        let now = now()?;
+        let origin = format!("http://{}", listener.local_addr().context("reading the address")?);
+        let (pki, password) = (Pki::generate()?, password()?);
+        directory.public("ca.pem", &pki.ca.certificate)?;
+        directory.private("ca.key", &pki.ca.key)?;
+        directory.public("ra.pem", &pki.ra.certificate)?;
+        directory.private("ra.key", &pki.ra.key)?;
+        directory.public("mdm.pem", &pki.mdm.certificate)?;
+        directory.private("mdm.key", &pki.mdm.key)?;
+        directory.private("password.txt", password.expose())?;
+        let witness = Arc::new(Witness::default());
+        let wiring = Wiring {
+            pki: &pki,
+            password: &password,
+            origin: &origin,
+            observer: witness.clone(),
+            now,
+        };
+        let endpoints = wiring.endpoints()?;
+        Ok(Self { now, origin, pki, password, witness, endpoints })
+    }
+
+    /// Plays the scenario and keeps the device's key and certificate.
+    async fn play(&self, directory: &Directory, report: &mut Report) -> Result<()> {
+        let url = format!("{}{SIGNED}", self.origin);
+        let http =
+            reqwest::Client::builder().no_proxy().build().context("making an HTTP client")?;
+        let answer = http.get(format!("{url}?operation=GetCACert")).send().await?.bytes().await?;
+        let anchor = CaAnchor::Fingerprint(DigestAlgorithm::Sha256, self.fingerprint()?);
+        let provider = aws_lc_rs::provider();
+        let ca = UnauthenticatedCa::parse(answer)?.authenticate(&anchor, &provider, self.now)?;
+
+        let device = Device::new("device-1", self.now)?;
+        let mut scenario = Scenario {
+            signed_url: &url,
+            ca: &ca,
+            mdm: scenario::mdm(&self.pki.mdm.key)?,
+            witness: &self.witness,
+            report,
+            now: self.now,
+            http,
+        };
+        let certificate = scenario.play(&device).await?;
+        directory.private("device-1.key", &*device.key.to_pkcs8_pem()?)?;
+        directory.public("device-1.pem", &x509::to_pem(&certificate))
+    }
+
+    fn fingerprint(&self) -> Result<Vec<u8>> {
+        let ca: Certificate = x509::certificate(&self.pki.ca.certificate)?;
+        let digest = aws_lc_rs::provider().digest.digest(DigestAlgorithm::Sha256, ca.der())?;
+        Ok(digest.as_ref().to_vec())
+    }
+
+    fn introduction(&self) -> String {
+        let origin = &self.origin;
+        format!("scepd demo: a fresh CA and RA, {origin}{STATIC} and {origin}{SIGNED}\n")
+    }
+
+    /// Command lines that work as they stand.
+    fn how_to_go_on(&self, directory: &Directory) -> String {
+        let (origin, password) = (&self.origin, self.password.expose());
+        let fingerprint = self.fingerprint().map(|octets| hex(&octets)).unwrap_or_default();
+        let path = |name| directory.path(name).display().to_string();
+        let (ca, certificate) = (path("ca.pem"), path("device-1.pem"));
+        format!(
+            "
+Check the certificate:
+  openssl verify -CAfile {ca} {certificate}
+
+Enrol with our client:
+  scep enroll {origin}{STATIC} --fingerprint {fingerprint} --subject CN=device-2 --challenge {password}
+
+Enrol with a client that others wrote (it knows only DES and SHA-1, so it has an endpoint of its own):
+  scepclient -server-url {origin}{LEGACY} -private-key k.key -certificate c.pem -challenge {password} -cn device-3 -keySize 2048
+
+Wait for an operator who never comes:
+  {origin}{MANUAL}
+
+Serving until interrupted."
+        )
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    let explain = || format!("cannot listen on {address}: choose another with --listen");
+    TcpListener::bind(address).await.with_context(explain)
+}
+
+/// Completes at Ctrl-C; if that cannot be waited for, never.
+async fn shutdown() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn now() -> Result<UnixTime> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(UnixTime::from_secs(i64::try_from(since.as_secs())?))
+}
+
+/// 16 hexadecimal digits, which every client can encode.
+fn password() -> Result<Secret> {
+    let mut drawn = [0; 8];
+    aws_lc_rs::provider().random.fill(&mut drawn)?;
+    Ok(Secret::new(hex(&drawn)))
+}
