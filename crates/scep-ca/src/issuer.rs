@@ -43,7 +43,7 @@ impl Issuer {
     ) -> Result<Self, Error> {
         check(&certificate, now).map_err(Error::UnusableIssuer)?;
         let key_kind = certificate.key_kind()?;
-        let scheme = SignatureScheme::for_key(key_kind, natural_digest(key_kind))
+        let scheme = SignatureScheme::for_key(key_kind, digest_for(key_kind))
             .ok_or(Error::UnusableIssuer(IssuerDefect::Key(key_kind)))?;
         let key_identifier = match certificate.subject_key_identifier() {
             Some(identifier) => identifier,
@@ -185,11 +185,7 @@ fn valid(certificate: &Certificate, now: UnixTime) -> Result<(), IssuerDefect> {
     if certificate.validity().contains(now) { Ok(()) } else { Err(IssuerDefect::NotValid(now)) }
 }
 
-/// The digest as strong as the key.
-fn natural_digest(key: KeyKind) -> DigestAlgorithm {
-    match key {
-        KeyKind::P384 => DigestAlgorithm::Sha384,
-        KeyKind::P521 => DigestAlgorithm::Sha512,
-        _ => DigestAlgorithm::Sha256,
-    }
+/// The curve's own digest, SHA-256 for RSA.
+fn digest_for(key: KeyKind) -> DigestAlgorithm {
+    key.natural_digest().unwrap_or(DigestAlgorithm::Sha256)
 }

@@ -97,7 +97,7 @@ pub(crate) struct ReplyHeader<'a> {
 }
 
 impl Header<'_> {
-    /// Puts header and content (an envelope, or nothing) together.
+    /// Puts header and content (an envelope, or nothing) together. Keys on curves sign with their own digest.
     pub(crate) fn prepare(
         &self,
         content: Vec<u8>,
@@ -106,6 +106,7 @@ impl Header<'_> {
         digests: &dyn DigestProvider,
     ) -> Result<ToBeSigned, Error> {
         let kind = signer.key_kind()?;
+        let digest = kind.natural_digest().unwrap_or(digest);
         let scheme = SignatureScheme::for_key(kind, digest).ok_or(ApiMisuse::SigningKey)?;
         let content_digest = digests.digest(digest, &content)?;
         let attributes = self.attributes(content_digest.as_ref());

@@ -257,13 +257,11 @@ impl Transaction {
         }
     }
 
+    /// Whether the same key asks under the same transaction for another CSR than the one that waits.
     fn superseded_by(&self, submission: &Submission, key: &Sha256, now: UnixTime) -> bool {
         let held = self.hold_at(now).is_some_and(|hold| hold.challenge.as_ref() == Some(key));
-        let queued = self.waiting_at(now).is_some_and(|settled| {
-            settled.submission.signer_key == submission.signer_key
-                && settled.submission.csr_info != submission.csr_info
-        });
-        queued && !held
+        let same_key = |settled: &Settled| settled.submission.signer_key == submission.signer_key;
+        !held && self.waiting_at(now).is_some_and(same_key) // the same CSR was recalled before
     }
 
     /// What becomes of a request that presents the challenge this transaction has.

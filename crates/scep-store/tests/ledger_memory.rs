@@ -1,16 +1,17 @@
-//! What a remembered challenge costs, counted by an allocator.
+//! What entries cost, counted by an allocator.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 #![expect(unsafe_code, reason = "a global allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use scep_store::{
-    Begin, Begun, CertificateId, ChallengeUse, EndpointId, EnrolmentStore, MemoryLimits,
-    MemoryStore, NewCertificate, RequestId, SerialNumber, Sha256, Submission, Terms, TransactionId,
-    TransactionKey,
+    Begin, Begun, CertificateId, ChallengeUse, DeviceLimit, EndpointId, EnrolmentStore,
+    MemoryLimits, MemoryStore, NewCertificate, Rejection, RequestId, SerialNumber, Sha256,
+    Submission, Terms, TransactionId, TransactionKey,
 };
 use scep_types::{Basis, UnixTime};
 
@@ -20,6 +21,7 @@ const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 #[test]
 fn a_used_challenge_costs_at_most_150_octets() {
+    let _alone = ALONE.lock().unwrap();
     let without = octets_of(|begin, _| begin);
     let with = octets_of(|begin, number| {
         // Ends in no particular order.
@@ -30,6 +32,29 @@ fn a_used_challenge_costs_at_most_150_octets() {
     let each = with.saturating_sub(without) / ENTRIES as usize;
     println!("{each} octets for each of {ENTRIES} used challenges");
     assert!((56..=150).contains(&each), "{each} octets");
+}
+
+#[test]
+fn a_device_keeps_no_more_slots_than_its_window_has() {
+    let _alone = ALONE.lock().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = MemoryStore::default();
+    let endpoint = EndpointId::new("devices").unwrap();
+    let window = Duration::from_secs(100);
+    let limit = DeviceLimit::new(digest(b'd', 1), 3, window).unwrap();
+    let mut octets = Vec::with_capacity(2_000);
+    runtime.block_on(async {
+        for round in 0..2_000 {
+            let now = NOW.plus(Duration::from_secs(round * 50));
+            let begin = begin(&endpoint, 1).with_device_limit(limit);
+            let Begun::Fresh(reservation) = store.begin(&begin, now).await.unwrap() else {
+                panic!("not fresh")
+            };
+            store.reject(reservation, Rejection { fail_info: 2 }, now).await.unwrap();
+            octets.push(IN_USE.load(Relaxed));
+        }
+    });
+    assert_eq!(octets[10], octets[1_999]);
 }
 
 /// What a store holds after that many enrolments.
@@ -77,6 +102,8 @@ fn digest(kind: u8, number: u64) -> Sha256 {
     Sha256::new(octets)
 }
 
+/// The tests count the same octets.
+static ALONE: Mutex<()> = Mutex::new(());
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]

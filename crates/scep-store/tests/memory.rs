@@ -166,6 +166,56 @@ async fn what_has_ended_is_swept_in_passing() {
 }
 
 #[tokio::test]
+async fn what_has_ended_counts_as_absent_before_it_is_swept() {
+    let store: Store = Arc::new(MemoryStore::default());
+    let over = |number| ChallengeUse { remember_until: at(100), ..challenge(number) };
+    let later = |number| ChallengeUse { remember_until: at(10_000_000), ..challenge(number) };
+    for number in 0..10 {
+        let begin = request(&format!("{number}"), 1, number).with_challenge(over(number));
+        issue(&store, &begin, number, at(0)).await;
+    }
+    // Of ten that ended together a request sweeps two; the last one is still there.
+    let again = request("u", 2, 99).with_challenge(later(9));
+    assert!(is_fresh(&store, &again, at(401)).await);
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_is_not_given_again_before_it_is_swept() {
+    let mut limits = MemoryLimits::default();
+    limits.certificate_retention = seconds(0);
+    let store: Store = Arc::new(MemoryStore::new(limits));
+    let begin = |number| request(&format!("{number}"), 1, number).with_challenge(challenge(number));
+    for number in 0..20 {
+        let reservation = fresh(&store, &begin(number), at(0)).await;
+        store.commit(reservation, certificate_until(number, at(10)), at(0)).await.unwrap();
+    }
+    assert!(is_same_certificate_until(&store.begin(&begin(19), at(10)).await.unwrap(), 19));
+    // Its transaction ended with it, although the replay window has not; its challenge did not.
+    assert_eq!(store.begin(&begin(19), at(11)).await, Ok(Begun::Replayed));
+    let copy = request("copy", 2, 18).with_challenge(challenge(18));
+    assert_eq!(store.begin(&copy, at(11)).await, Ok(Begun::Replayed));
+    assert!(is_fresh(&store, &request("17", 1, 17), at(11)).await);
+}
+
+fn is_same_certificate_until(begun: &Begun, serial: u32) -> bool {
+    let issued = same_certificate(begun);
+    issued.is_some_and(|issued| issued.certificate.id == certificate_id(serial))
+}
+
+#[tokio::test]
+async fn a_challenge_never_leads_to_a_certificate_that_took_a_forgotten_ones_place() {
+    let mut limits = MemoryLimits::default();
+    limits.certificate_retention = seconds(0);
+    limits.certificates = 1;
+    let store: Store = Arc::new(MemoryStore::new(limits));
+    let reservation = fresh(&store, &request("t", 1, 1).with_challenge(challenge(1)), at(0)).await;
+    store.commit(reservation, certificate_until(1, at(10)), at(0)).await.unwrap();
+    issue(&store, &request("u", 2, 2).with_challenge(challenge(2)), 2, at(20)).await;
+    let stolen = request("v", 3, 2).with_challenge(challenge(1));
+    assert_eq!(store.begin(&stolen, at(21)).await, Ok(Begun::Replayed));
+}
+
+#[tokio::test]
 async fn releasing_leaves_nothing_behind() {
     let memory = Arc::new(MemoryStore::default());
     let store: Store = memory.clone();

@@ -6,7 +6,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::algorithm::read_algorithm;
 use crate::asn1::{Asn1Error, Reader};
 use crate::oid::{self, Oid};
-use crate::{CryptoError, Error, KeyTransport, SignatureScheme};
+use crate::{CryptoError, DigestAlgorithm, Error, KeyTransport, SignatureScheme};
 
 /// A private key that signs; software, HSM or remote.
 ///
@@ -143,6 +143,17 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
+    /// The digest as strong as the curve, which software keys on curves sign with alone; `None` for keys that take any.
+    #[must_use]
+    pub const fn natural_digest(self) -> Option<DigestAlgorithm> {
+        match self {
+            Self::P256 => Some(DigestAlgorithm::Sha256),
+            Self::P384 => Some(DigestAlgorithm::Sha384),
+            Self::P521 => Some(DigestAlgorithm::Sha512),
+            Self::Rsa { .. } | Self::Ed25519 | Self::Other(_) => None,
+        }
+    }
+
     /// Whether a content-encryption key can be wrapped for it (RFC 8894 §3.1).
     #[must_use]
     pub const fn can_encrypt(self) -> bool {

@@ -46,6 +46,16 @@ pub async fn a_holder_whose_clock_is_behind_loses_to_one_that_took_over(store: S
     assert_eq!(store.certificate_by_serial(&certificate_id(7)).await, Ok(None));
 }
 
+pub async fn a_holder_whose_clock_is_behind_loses_the_challenge_that_was_taken(store: Store) {
+    // An earlier answer keeps the transaction, so only the challenge is lost.
+    issue(&store, &request("t", 1, 9), 6, at(0)).await;
+    let behind = fresh(&store, &request("t", 1, 1).with_challenge(challenge(1)), at(0)).await;
+    issue(&store, &request("u", 2, 2).with_challenge(challenge(1)), 8, at(40)).await;
+    let late = store.commit(behind, certificate(7), at(5)).await;
+    assert_eq!(late, Err(StoreError::LeaseLost));
+    assert_eq!(store.certificate_by_serial(&certificate_id(7)).await, Ok(None));
+}
+
 pub async fn a_holder_whose_clock_is_behind_keeps_what_nobody_took(store: Store) {
     let used = request("t", 1, 1).with_challenge(challenge(1));
     let behind = fresh(&store, &used, at(0)).await;

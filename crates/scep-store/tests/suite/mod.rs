@@ -61,6 +61,7 @@ macro_rules! conformance {
             a_holder_may_settle_until_the_lease_ends,
             a_stale_holder_can_do_nothing,
             a_holder_whose_clock_is_behind_loses_to_one_that_took_over,
+            a_holder_whose_clock_is_behind_loses_the_challenge_that_was_taken,
             a_holder_whose_clock_is_behind_keeps_what_nobody_took,
             an_approval_survives_a_failed_issuance,
         }
