@@ -116,7 +116,7 @@ impl Stage {
             http,
         };
         let certificate = scenario.play(&device).await?;
-        directory.private("device-1.key", &*device.key.to_pkcs8_pem()?)?;
+        directory.private("device-1.key", &device.key.to_pkcs8_pem()?)?;
         directory.public("device-1.pem", &x509::to_pem(&certificate))
     }
 

@@ -1,0 +1,85 @@
+//! `scepd demo` as a person or a script meets it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn scepd(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scepd")).args(arguments).output().unwrap()
+}
+
+fn one_line(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+#[test]
+fn the_demo_shows_a_device_that_enrols_and_the_attacks_that_fail() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = scepd(&["demo", "--exit", "--json", "--dir", dir.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let said = |key: &str| -> Vec<String> {
+        let text = |line: &Value| line[key].as_str().unwrap().split(' ').next().unwrap().to_owned();
+        lines.iter().map(text).collect()
+    };
+    assert_eq!(said("device"), ["SUCCESS", "SUCCESS", "FAILURE", "FAILURE", "FAILURE", "FAILURE"]);
+    assert_eq!(
+        said("log"),
+        ["issued", "repeated", "replay:", "signature_invalid:", "claim_mismatch:", "expired:"]
+    );
+    for name in ["ca.pem", "ra.pem", "mdm.pem", "device-1.pem", "device-1.key"] {
+        assert!(dir.path().join(name).exists(), "{name} is missing");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn private_keys_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.key");
+    std::fs::write(&path, "left behind, for all to read").unwrap();
+    let output = scepd(&["demo", "--exit", "--json", "--dir", dir.path().to_str().unwrap()]);
+    assert!(output.status.success());
+    for name in ["ca.key", "ra.key", "mdm.key", "device-1.key", "password.txt"] {
+        let mode = std::fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let output = scepd(&["demo", "--exit", "--listen", &address, "--dir", path]);
+    assert_eq!(output.status.code(), Some(3));
+    let line = one_line(&output);
+    assert!(line.contains(&address) && line.contains("--listen"), "{line}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_one_clear_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "not a directory").unwrap();
+    let output = scepd(&["demo", "--exit", "--dir", file.join("demo").to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(one_line(&output).contains("--dir"));
+}
+
+#[test]
+fn an_unknown_flag_is_one_clear_line() {
+    let output = scepd(&["demo", "--bogus"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(one_line(&output).contains("--bogus"));
+}
