@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::allocations;
@@ -15,9 +16,9 @@ pub struct Row {
     pub floor_ns: f64,
     /// The median of the ratios, each of two neighbours in time.
     pub ratio: f64,
-    /// Allocations of one operation.
+    /// Allocations of one operation, the median; those of C code are not seen.
     pub allocs: u64,
-    /// Octets allocated by one operation.
+    /// Octets allocated by one operation, the median.
     pub bytes: u64,
     /// The ratio it should reach; not for machines.
     #[serde(skip)]
@@ -32,9 +33,9 @@ pub struct Bench<'a> {
     /// What is measured.
     pub name: &'a str,
     /// One operation; whatever must be fresh for it is made outside.
-    pub operation: &'a mut dyn FnMut(),
+    pub operation: &'a mut dyn FnMut() -> Result<()>,
     /// Its raw operations.
-    pub floor: &'a mut dyn FnMut(),
+    pub floor: &'a mut dyn FnMut() -> Result<()>,
     /// The ratio it should reach.
     pub target: Option<f64>,
     /// The allocations it may make.
@@ -52,42 +53,62 @@ const ROUNDS: usize = 400;
 /// Rounds that are not counted.
 const WARM_UP: usize = 40;
 
+/// One round.
+struct Round {
+    operation: f64,
+    floor: f64,
+    allocations: u64,
+    octets: u64,
+}
+
 impl Bench<'_> {
+    /// How often the operation runs.
+    pub const RUNS: usize = ROUNDS + WARM_UP;
+
     /// Runs operation and floor in turn.
-    pub fn run(self) -> Row {
-        let mut rounds = Vec::with_capacity(ROUNDS);
-        for round in 0..ROUNDS + WARM_UP {
-            let operation = timed(&mut *self.operation);
-            let floor = timed(&mut *self.floor);
-            if round >= WARM_UP {
-                rounds.push((operation, floor));
-            }
+    ///
+    /// # Errors
+    /// The first of either: what fails is not measured.
+    pub fn run(self) -> Result<Row> {
+        let mut rounds = Vec::with_capacity(Self::RUNS);
+        for _ in 0..Self::RUNS {
+            rounds.push(round(self.operation, self.floor).with_context(|| self.name.to_owned())?);
         }
-        let (allocs, bytes) = counted(&mut *self.operation);
-        Row {
+        let rounds = rounds.get(WARM_UP..).unwrap_or_default();
+        let each = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure));
+        let count = |figure: fn(&Round) -> u64| middle(rounds.iter().map(figure).collect());
+        Ok(Row {
             name: self.name.to_owned(),
-            ns: median(rounds.iter().map(|(operation, _)| nanoseconds(*operation))),
-            floor_ns: median(rounds.iter().map(|(_, floor)| nanoseconds(*floor))),
-            ratio: median(rounds.iter().map(|(o, f)| nanoseconds(*o) / nanoseconds(*f))),
-            allocs,
-            bytes,
+            ns: each(|round| round.operation),
+            floor_ns: each(|round| round.floor),
+            ratio: each(|round| round.operation / round.floor),
+            allocs: count(|round| round.allocations),
+            bytes: count(|round| round.octets),
             target: self.target,
             target_allocs: self.target_allocs,
-        }
+        })
     }
 }
 
-fn timed(run: &mut dyn FnMut()) -> Duration {
-    let start = Instant::now();
-    run();
-    start.elapsed()
+fn round(
+    operation: &mut dyn FnMut() -> Result<()>,
+    floor: &mut dyn FnMut() -> Result<()>,
+) -> Result<Round> {
+    let (allocations, octets) = allocations::so_far();
+    let operation = timed(operation)?;
+    let (allocations_after, octets_after) = allocations::so_far();
+    Ok(Round {
+        operation: nanoseconds(operation),
+        floor: nanoseconds(timed(floor)?),
+        allocations: allocations_after - allocations,
+        octets: octets_after - octets,
+    })
 }
 
-fn counted(run: &mut dyn FnMut()) -> (u64, u64) {
-    let (allocations, octets) = allocations::so_far();
-    run();
-    let (allocations_after, octets_after) = allocations::so_far();
-    (allocations_after - allocations, octets_after - octets)
+fn timed(run: &mut dyn FnMut() -> Result<()>) -> Result<Duration> {
+    let start = Instant::now();
+    run()?;
+    Ok(start.elapsed())
 }
 
 fn nanoseconds(duration: Duration) -> f64 {
@@ -97,5 +118,10 @@ fn nanoseconds(duration: Duration) -> f64 {
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn middle(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -323,6 +323,7 @@ impl Attributes {
     /// The value of signingTime (RFC 5652 §11.3).
     pub(crate) fn signing_time(&self) -> Result<Option<UnixTime>, Error> {
         let Some(values) = self.find(&oid::SIGNING_TIME) else { return Ok(None) };
+        only_value(oid::SIGNING_TIME, values)?;
         Ok(Some(UnixTime::read(&mut Reader::ber(values))?))
     }
 

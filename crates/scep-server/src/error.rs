@@ -114,9 +114,6 @@ pub enum RenewalFault {
     /// Subject or subjectAltNames are not those of the certificate.
     #[error("subject or subjectAltNames are not those of the certificate")]
     OtherIdentity,
-    /// Signed with MD5, and nothing else authorises a renewal (RFC 8894 §7.9).
-    #[error("signed with MD5")]
-    WeakDigest,
 }
 
 /// Why an endpoint or a router cannot be built.
@@ -227,7 +224,6 @@ impl Error {
             Self::Challenge(error) => reason_answer(error.reason()),
             Self::Replayed => reason_answer(Reason::Replay),
             Self::RateLimited { .. } => reason_answer(Reason::RateLimited),
-            Self::Renewal(RenewalFault::WeakDigest) => Answer::Failure(FailInfo::BAD_ALG),
             Self::NotOffered(_) | Self::Password(_) | Self::Renewal(_) | Self::Conflict => {
                 Answer::Failure(FailInfo::BAD_REQUEST)
             }

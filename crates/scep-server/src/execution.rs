@@ -67,7 +67,9 @@ impl Execution {
             Self::Inline => Ok(Admission::Unbounded),
             Self::Pool(pool) => {
                 let place = Arc::clone(&pool.admissions).try_acquire_owned();
-                place.map(|place| Admission::Pooled { _place: place }).map_err(|_| Error::Overloaded)
+                place
+                    .map(|place| Admission::Pooled { _place: place })
+                    .map_err(|_| Error::Overloaded)
             }
         }
     }

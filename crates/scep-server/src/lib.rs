@@ -1,4 +1,39 @@
-//! A SCEP server as a tower service.
+//! A SCEP server (RFC 8894) as a tower service, and the enrolment pipeline behind it, over any store.
+//!
+//! **Nothing is issued without an authorisation for that very CSR, nothing leaves that was not recorded, and a failure
+//! burns nothing.** An [`Endpoint`] is built from checked parts: how requests are authorised ([`Mode`], exactly one), a
+//! CA, an RA, profiles and a store. It answers each pkiMessage in one order: verify the signature, find the transaction,
+//! open, prove the CSR, bind the keys, authorise, admit, reserve, sign, commit, reply. The peer learns a failInfo; the
+//! log and the [`Observer`] learn the [`Error`].
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use scep_server::{Authority, Endpoint, EndpointConfig, Host, Mode, ScepService, router, serve};
+//! use scep_store::EnrolmentStore;
+//! use scep_types::{CryptoProvider, Secret, UnixTime};
+//!
+//! async fn run(
+//!     authority: Authority, // CA, RA, profiles
+//!     provider: CryptoProvider,
+//!     store: Arc<dyn EnrolmentStore>,
+//!     password: Secret,
+//!     now: UnixTime,
+//! ) -> Result<(), Box<dyn std::error::Error>> {
+//!     let host = Host::new(provider, store);
+//!     let config = EndpointConfig::new("corp", Mode::Static(password), authority, host);
+//!     let endpoint = Endpoint::new(config, now)?; // or an error that says what cannot work
+//!     let router = router([ScepService::new(endpoint)])?; // merge or nest it into your own
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//!     serve(listener, router, std::future::pending()).await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! *Keys.* A key at hand signs on a bounded [`WorkerPool`], never on the threads of the runtime; one elsewhere is a
+//! [`Signer`], and what it answers is verified. *Retries.* The same request again (transaction, signer's key, CSR) gets
+//! the same certificate in a fresh answer, even if its challenge has ended since. *Overload.* A request that finds no
+//! place gets HTTP 503 with Retry-After before any RSA work; so does one that is at work already.
 #![forbid(unsafe_code)]
 
 mod decision;
@@ -9,6 +44,9 @@ mod http;
 mod pipeline;
 mod signer;
 
+pub use self::http::{
+    Clock, ScepService, ServeLimits, SystemClock, router, serve, serve_with_limits,
+};
 pub use decision::{Decision, Observer, Outcome};
 pub use endpoint::{
     Authority, CaCertificateShape, CertificateAuthority, DeviceAllowance, Endpoint, EndpointConfig,
@@ -17,8 +55,5 @@ pub use endpoint::{
 };
 pub use error::{Error, Misconfigured, PasswordFault, RenewalFault};
 pub use execution::{Execution, WorkerPool};
-pub use self::http::{
-    Clock, ScepService, ServeLimits, SystemClock, router, serve, serve_with_limits,
-};
 pub use pipeline::Response;
 pub use signer::{Signer, Signing};

@@ -7,7 +7,7 @@ use rcgen::KeyUsagePurpose;
 use scep_ca::{CertificateRole, Incompatibility};
 use scep_server::{
     CaCertificateShape, DeviceAllowance, Endpoint, EndpointConfig, Error, Host, Misconfigured,
-    Mode, RecipientKey, RegistrationAuthority, Signing, SignerBinding, Warning,
+    Mode, RecipientKey, RegistrationAuthority, SignerBinding, Signing, Warning,
 };
 use scep_store::{MemoryLimits, MemoryStore};
 use scep_types::{AlgorithmPolicy, Secret, UnixTime};
@@ -18,7 +18,8 @@ use crate::support::{DAY, NOW, key, provider};
 
 #[test]
 fn a_path_is_made_of_plain_segments() {
-    for path in ["", "scep", "/scep/", "//", "/a//b", "/a b", "/{x}", "/*", "/ä", "/a?b", "/a%20"] {
+    for path in ["", "scep", "/scep/", "//", "/a//b", "/a b", "/{x}", "/*", "/ä", "/a?b", "/a%20"]
+    {
         let defect = defect(|config| config.path = path.to_owned());
         assert_eq!(defect, Misconfigured::Path(path.to_owned()));
     }

@@ -1,13 +1,15 @@
 //! PKCSReq: granted, repeated, refused.
 
-use scep_proto::FailInfo;
-use scep_server::{DeviceAllowance, Execution, ReplyChain, SignerBinding};
-use scep_types::{AlgorithmPolicy, GeneralName, GeneralNameValue, Name, SigningKey as _, oid};
+use std::sync::Arc;
 
-use crate::support::device::{
-    Device, MessageKind, challenged, granted, refused, self_signed,
-};
+use scep_proto::FailInfo;
+use scep_proto::client::CertRep;
+use scep_server::{DeviceAllowance, Execution, ReplyChain, SignerBinding};
+use scep_types::{GeneralName, GeneralNameValue, Name, SigningKey, oid};
+
+use crate::support::device::{Device, MessageKind, challenged, granted, refused, self_signed};
 use crate::support::forge::{Forged, attributes_of, envelope_of, fail_info};
+use crate::support::pki;
 use crate::support::server::{PASSWORD, Server, challenge, challenge_at, signed, static_password};
 use crate::support::{DAY, MINUTE, NOW, key, provider};
 
@@ -39,7 +41,9 @@ async fn a_device_with_a_challenge_bound_to_its_csr_gets_a_certificate() {
 async fn wrong_missing_and_near_passwords_get_one_and_the_same_answer() {
     let server = Server::new(static_password());
     let mut answers = Vec::new();
-    for password in [None, Some("x"), Some("correct horsf"), Some("Correct horse"), Some("correct horse ")] {
+    for password in
+        [None, Some("x"), Some("correct horsf"), Some("Correct horse"), Some("correct horse ")]
+    {
         let device = Device::new("phone").transaction("same");
         let device = match password {
             Some(password) => device.challenge(password),
@@ -112,7 +116,8 @@ async fn the_same_request_again_gets_the_same_certificate_in_a_fresh_answer() {
     let csr = device.csr();
     let (first, second) = (device.ask_with(&server, &csr), device.ask_with(&server, &csr));
     assert_ne!(first.message, second.message);
-    let answers = [server.post(first.message.clone()).await, server.post(second.message.clone()).await];
+    let answers =
+        [server.post(first.message.clone()).await, server.post(second.message.clone()).await];
     let issued = granted(device.read(&server, &first, &answers[0]));
     assert_eq!(granted(device.read(&server, &second, &answers[1])), issued);
     assert_eq!(server.last().outcome, "repeated");
@@ -144,7 +149,11 @@ async fn an_expired_challenge_of_another_key_or_csr_is_not_saved_by_the_transact
     granted(challenged("phone", "n1").enrol(&server).await);
     server.clock.advance(MINUTE * 30);
     let other_csr = challenged("phone", "n1");
-    let other_key = Device { signer_key: key("rsa2048-device2"), key: key("rsa2048-device2"), ..other_csr.clone() };
+    let other_key = Device {
+        signer_key: key("rsa2048-device2"),
+        key: key("rsa2048-device2"),
+        ..other_csr.clone()
+    };
     let other_key = Device { signer: self_signed(&other_key.subject, &other_key.key), ..other_key };
     for device in [other_csr.dns(&["phone.example"]), other_key] {
         assert_eq!(refused(device.enrol(&server).await), FailInfo::BAD_MESSAGE_CHECK);
@@ -213,40 +222,6 @@ async fn a_throw_away_signer_is_refused_unless_any_will_do() {
     granted(device.enrol(&lenient).await);
 }
 
-// R-3.1-07
-#[tokio::test]
-async fn a_signer_that_cannot_decrypt_is_refused_before_anything_is_issued() {
-    let server = Server::new(signed());
-    let device = Device::with_key("phone", key("p256-device"));
-    let device = device.challenge(challenge("phone", &[], "n1").expose());
-    let answer = server.post(device.ask(&server).message).await;
-    assert_eq!(fail_info(&answer.body), b"0");
-    assert_eq!((server.certificates(), server.challenges()), (0, 0));
-}
-
-#[tokio::test]
-async fn a_key_that_cannot_decrypt_is_enrolled_by_a_signer_that_can() {
-    let server = Server::with_password(|config| config.signer_binding = SignerBinding::Any);
-    let device = Device { key: key("p256-device"), ..Device::new("phone").challenge(PASSWORD) };
-    assert_eq!(granted(device.enrol(&server).await).spki(), device.key.spki());
-}
-
-// R-P10-09
-#[tokio::test]
-async fn a_key_that_the_profile_does_not_take_is_a_bad_algorithm() {
-    let server = Server::with_password(|config| config.signer_binding = SignerBinding::Any);
-    let device = Device { key: key("p384-device"), ..Device::new("phone").challenge(PASSWORD) };
-    granted(device.enrol(&server).await);
-    let strict = Server::with_password(|config| {
-        config.signer_binding = SignerBinding::Any;
-        let mut profile = scep_ca::ProfileConfig::new(DAY);
-        profile.keys.elliptic = Vec::new();
-        config.authority.profiles = scep_ca::Profiles::new(scep_ca::Profile::new(profile).unwrap());
-    });
-    assert_eq!(refused(device.enrol(&strict).await), FailInfo::BAD_ALG);
-    assert_eq!(strict.last().reason, Some("profile"));
-}
-
 #[tokio::test]
 async fn a_name_that_the_profile_does_not_keep_is_a_bad_request() {
     let server = Server::with_password(|config| {
@@ -287,7 +262,6 @@ async fn a_transaction_id_used_again_is_a_new_transaction_and_betrays_nothing() 
 
 #[tokio::test]
 async fn an_answer_carries_the_chain_that_is_configured() {
-    use scep_proto::client::CertRep;
     for (reply_chain, expected) in
         [(ReplyChain::LeafOnly, 1), (ReplyChain::WithIssuer, 2), (ReplyChain::WithChain, 2)]
     {
@@ -299,25 +273,45 @@ async fn an_answer_carries_the_chain_that_is_configured() {
     }
 }
 
-// R-3.5.2-22
+// R-CMS6.2.1-02
 #[tokio::test]
-async fn an_answer_mirrors_digest_and_cipher_of_the_request() {
-    use scep_types::{ContentCipher, DigestAlgorithm};
-    let server = Server::with_password(|config| config.algorithms = AlgorithmPolicy::Legacy);
-    for (digest, cipher) in [
-        (DigestAlgorithm::Sha256, ContentCipher::TripleDesCbc),
-        (DigestAlgorithm::Sha512, ContentCipher::Aes256Cbc),
-        (DigestAlgorithm::Sha384, ContentCipher::Aes192Cbc),
-    ] {
-        let mut device = Device::new("phone").challenge(PASSWORD);
-        device.algorithms.digest = digest;
-        device.algorithms.cipher = cipher;
-        let sent = device.ask(&server);
-        let answer = server.post(sent.message.clone()).await;
-        granted(device.read(&server, &sent, &answer));
-        assert!(contains(&envelope_of(&answer.body), cipher.oid().content()), "{cipher:?}");
-        assert!(contains(&answer.body, digest.oid().content()), "{digest:?}");
+async fn a_device_that_keeps_an_older_ra_certificate_is_served() {
+    let before = Server::new(static_password());
+    let now = Server::with_password(|config| {
+        let renewed = pki::Template { key: "rsa2048-signer", ..pki::Template::ra() };
+        let older = std::mem::take(&mut config.authority.ra.recipients);
+        config.authority.ra = pki::with_ra(&pki::Template::ca(), &renewed).ra;
+        config.authority.ra.recipients.extend(older);
+    });
+    let device = Device::new("phone").challenge(PASSWORD);
+    let sent = device.ask(&before);
+    granted(device.send(&now, &sent).await);
+    let handed_out = now.ca();
+    assert_eq!(handed_out.certificates().len(), 2, "the older one is not handed out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_many_times_at_once_is_issued_once() {
+    let server = Server::with(signed(), |config| config.host.execution = Execution::default());
+    let server = Arc::new(server);
+    let device = challenged("phone", "n1");
+    let sent = device.ask(&server);
+    let requests: Vec<_> = (0..16)
+        .map(|_| {
+            let (server, message) = (server.clone(), sent.message.clone());
+            tokio::spawn(async move { server.post(message).await })
+        })
+        .collect();
+    let mut issued = Vec::new();
+    for request in requests {
+        let answer = request.await.unwrap();
+        match answer.status.as_u16() {
+            200 => issued.push(granted(device.read(&server, &sent, &answer))),
+            status => assert_eq!(status, 503, "at work already"),
+        }
     }
+    assert!(!issued.is_empty() && issued.iter().all(|certificate| *certificate == issued[0]));
+    assert_eq!((server.certificates(), server.challenges()), (1, 1));
 }
 
 #[tokio::test]
@@ -334,8 +328,4 @@ async fn get_cert_and_get_crl_are_not_offered() {
 async fn a_pool_of_workers_enrols_as_well() {
     let server = Server::with(signed(), |config| config.host.execution = Execution::default());
     granted(challenged("phone", "n1").enrol(&server).await);
-}
-
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
 }

@@ -192,8 +192,7 @@ fn on_failing_store_with(
     let store = FailingStore::new(memory.clone(), verb);
     let server = Server::on_store(memory, signed(), |config| {
         config.host.store = store.clone();
-        config.renewal =
-            RenewalPolicy::AllowIssuedByUs { grace: Duration::ZERO };
+        config.renewal = RenewalPolicy::AllowIssuedByUs { grace: Duration::ZERO };
         configure(config);
     });
     (server, store)

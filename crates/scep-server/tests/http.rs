@@ -83,7 +83,10 @@ async fn a_ca_with_an_ra_hands_out_both() {
 
 #[tokio::test]
 async fn a_chain_hands_out_all_certificates_up_to_the_root() {
-    let (root, ca) = (pki::Template { common_name: "Test Root", key: "rsa2048-anchor", ..pki::Template::ca() }, pki::Template::ca());
+    let (root, ca) = (
+        pki::Template { common_name: "Test Root", key: "rsa2048-anchor", ..pki::Template::ca() },
+        pki::Template::ca(),
+    );
     let issuing = ca.issued_by(&root);
     let server = Server::with_password(|config| {
         let issuer = scep_ca::Issuer::new(
@@ -124,7 +127,9 @@ async fn all_paths_that_devices_make_are_served_and_no_other() {
         let answer = server.get(&format!("/pki/scep{path}?operation=GetCACaps")).await;
         assert_eq!(answer.status, 200, "{path}");
     }
-    for path in ["/scep", "/pki", "/pki/scep/other", "/pki/scep/pkiclient.exe/x", "/pki/sceppkiclient.exe"] {
+    for path in
+        ["/scep", "/pki", "/pki/scep/other", "/pki/scep/pkiclient.exe/x", "/pki/sceppkiclient.exe"]
+    {
         let answer = server.get(&format!("{path}?operation=GetCACaps")).await;
         assert_eq!(answer.status, 404, "{path}");
     }
@@ -162,7 +167,9 @@ async fn endpoints_side_by_side_and_one_below_the_other_do_not_meet() {
         config.algorithms = AlgorithmPolicy::Legacy;
     });
     let both = router([outer.service.clone(), inner.service.clone()]).unwrap();
-    for (path, legacy) in [("/scep", false), ("/scep/inner", true), ("/scep/inner/pkiclient.exe", true)] {
+    for (path, legacy) in
+        [("/scep", false), ("/scep/inner", true), ("/scep/inner/pkiclient.exe", true)]
+    {
         use http_body_util::BodyExt as _;
         use tower::ServiceExt as _;
         let uri = format!("{path}?operation=GetCACaps");
@@ -173,7 +180,8 @@ async fn endpoints_side_by_side_and_one_below_the_other_do_not_meet() {
         let body = String::from_utf8(body.to_vec()).unwrap();
         assert_eq!(body.contains("DES3"), legacy, "{uri}");
     }
-    let error = router([outer.service.clone(), ScepService::new(outer.endpoint.clone())]).unwrap_err();
+    let error =
+        router([outer.service.clone(), ScepService::new(outer.endpoint.clone())]).unwrap_err();
     assert_eq!(
         error,
         scep_server::Error::Misconfigured(scep_server::Misconfigured::SamePath("/scep".to_owned()))
@@ -339,6 +347,9 @@ async fn the_answer_by_get_and_by_post_are_of_one_kind() {
     let device = Device::new("phone").challenge("wrong");
     let sent = device.ask(&server);
     let target = format!("/scep?operation=PKIOperation&message={}", encode_message(&sent.message));
-    assert_eq!(refused(device.read(&server, &sent, &server.get(&target).await)), FailInfo::BAD_REQUEST);
+    assert_eq!(
+        refused(device.read(&server, &sent, &server.get(&target).await)),
+        FailInfo::BAD_REQUEST
+    );
     assert_eq!(refused(device.send(&server, &sent).await), FailInfo::BAD_REQUEST);
 }

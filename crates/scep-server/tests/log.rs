@@ -1,4 +1,5 @@
 //! What the log says of each decision, and what it must never say.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 #[expect(dead_code, reason = "what the other tests need of it is not needed here")]
 mod support;
@@ -7,7 +8,8 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Once;
 
-use scep_types::oid;
+use scep_proto::FailInfo;
+use scep_types::{DigestAlgorithm, SignatureScheme, oid};
 
 use crate::support::device::{Device, challenged, granted, refused};
 use crate::support::forge::{Forged, attributes_of, envelope_of};
@@ -19,18 +21,46 @@ async fn decisions_are_logged_with_endpoint_transaction_and_reason() {
     let server = Server::new(signed());
     granted(challenged("phone", "n1").enrol(&server).await);
     let issued = log.take();
-    for expected in ["endpoint=test", "transaction_id=tx-phone", "INFO", "outcome=\"issued\"",
-        "basis=\"signed_challenge\"", "device=\"device-7\"", "subject=CN=phone", "subject_alt_names=0",
-        "PKCSReq (19)", "serial="] {
+    for expected in [
+        "endpoint=test",
+        "transaction_id=tx-phone",
+        "INFO",
+        "outcome=\"issued\"",
+        "basis=\"signed_challenge\"",
+        "device=\"device-7\"",
+        "subject=CN=phone",
+        "subject_alt_names=0",
+        "PKCSReq (19)",
+        "serial=",
+    ] {
         assert!(issued.contains(expected), "{expected} in {issued}");
     }
     let device = challenged("phone", "n2").dns(&["other.example"]);
     refused(device.enrol(&server).await);
     let refusal = log.take();
-    for expected in ["WARN", "outcome=\"refused\"", "fail_info=badRequest (2)",
-        "reason=\"claim_mismatch\"", "other.example", "subject_alt_names=1"] {
+    for expected in [
+        "WARN",
+        "outcome=\"refused\"",
+        "fail_info=badRequest (2)",
+        "reason=\"claim_mismatch\"",
+        "other.example",
+        "subject_alt_names=1",
+    ] {
         assert!(refusal.contains(expected), "{expected} in {refusal}");
     }
+}
+
+#[tokio::test]
+async fn the_log_knows_what_a_csr_suffers_from_though_the_peer_does_not() {
+    let log = Log::start();
+    let server = Server::new(static_password());
+    let device = Device::new("phone").challenge(PASSWORD);
+    let weak = device.csr_signed_by(SignatureScheme::RsaPkcs1(DigestAlgorithm::Sha1));
+    let sent = device.ask_with(&server, &weak);
+    let refusal = refused(device.send(&server, &sent).await);
+    assert_eq!(refusal, FailInfo::BAD_MESSAGE_CHECK);
+    let log = log.take();
+    assert!(log.contains("cause=Sha1 is not allowed by the algorithm policy"), "{log}");
 }
 
 // R-P10-08, R-7.1-01
@@ -77,7 +107,9 @@ async fn what_a_peer_chose_is_escaped() {
     let device = Device::new("phone").challenge(PASSWORD);
     let id = [b"\x0C\x0A", &b"a\nINFO b\x1b["[..]].concat();
     let message = Forged::new(&device, 19, &envelope_of(&device.ask(&server).message));
-    server.post(message.without(oid::TRANSACTION_ID).with(oid::TRANSACTION_ID, vec![id]).build()).await;
+    server
+        .post(message.without(oid::TRANSACTION_ID).with(oid::TRANSACTION_ID, vec![id]).build())
+        .await;
     let log = log.take();
     assert!(log.contains(r"transaction_id=a\nINFO b\x1b["), "{log}");
     assert!(!log.contains('\u{1b}'));

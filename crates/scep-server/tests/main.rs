@@ -1,7 +1,13 @@
 //! The endpoint through its HTTP service, asked by devices that speak `scep_proto::client`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
 
 mod support;
 
+mod algorithms;
 mod config;
 mod enrolment;
 mod failure;

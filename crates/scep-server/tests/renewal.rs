@@ -5,7 +5,7 @@ use std::time::Duration;
 use scep_proto::FailInfo;
 use scep_server::{DeviceAllowance, EndpointConfig, RenewalPolicy};
 use scep_store::{CertificateId, EnrolmentStore as _, Revocation, SerialNumber, Sha256};
-use scep_types::{Certificate, DigestAlgorithm, Name, SigningKey as _, oid};
+use scep_types::{AlgorithmPolicy, Certificate, DigestAlgorithm, Name, SigningKey as _, oid};
 
 use crate::support::device::{Device, MessageKind, granted, refused};
 use crate::support::forge::fail_info;
@@ -71,6 +71,20 @@ async fn where_renewal_is_off_a_renewal_req_is_refused_and_a_pkcs_req_judged_by_
     assert_eq!(server.last().basis, Some("static_password"));
 }
 
+// R-7.9-02
+#[tokio::test]
+async fn a_renewal_signed_with_sha_1_is_a_bad_algorithm_unless_a_policy_takes_it() {
+    let (server, device, old) = enrolled(renewing).await;
+    let mut device = device.renewing(&old, "rsa2048-device2");
+    device.algorithms.digest = DigestAlgorithm::Sha1;
+    assert_eq!(refused(device.enrol(&server).await), FailInfo::BAD_ALG);
+    let legacy = Server::on_store(server.store.clone(), static_password(), |config| {
+        renewing(config);
+        config.algorithms = AlgorithmPolicy::Legacy;
+    });
+    granted(device.enrol(&legacy).await);
+}
+
 // R-2.4-08
 #[tokio::test]
 async fn a_renewal_req_signed_with_a_self_signed_certificate_is_refused() {
@@ -83,10 +97,12 @@ async fn a_renewal_req_signed_with_a_self_signed_certificate_is_refused() {
 #[tokio::test]
 async fn a_certificate_of_another_ca_renews_nothing() {
     let (server, device, _) = enrolled(renewing).await;
-    let stranger = pki::Template { common_name: "Other CA", key: "rsa2048-signer", ..pki::Template::ca() };
+    let stranger =
+        pki::Template { common_name: "Other CA", key: "rsa2048-signer", ..pki::Template::ca() };
     let leaf = pki::Template { common_name: "phone", key: "rsa2048-device", ..pki::Template::ra() };
     let foreign = leaf.issued_by(&stranger);
-    assert_fault(&server, &device.renewing(&foreign, "rsa2048-device2"), FailInfo::BAD_REQUEST).await;
+    assert_fault(&server, &device.renewing(&foreign, "rsa2048-device2"), FailInfo::BAD_REQUEST)
+        .await;
 }
 
 #[tokio::test]
@@ -97,7 +113,8 @@ async fn a_certificate_that_only_claims_to_be_ours_renews_nothing() {
     let leaf = pki::Template { common_name: "phone", key: "rsa2048-device", ..pki::Template::ra() };
     let forged = leaf.issued_by(&impostor);
     assert_eq!(forged.issuer(), old.issuer());
-    assert_fault(&server, &device.renewing(&forged, "rsa2048-device2"), FailInfo::BAD_REQUEST).await;
+    assert_fault(&server, &device.renewing(&forged, "rsa2048-device2"), FailInfo::BAD_REQUEST)
+        .await;
 }
 
 #[tokio::test]
@@ -168,7 +185,12 @@ async fn a_renewal_may_not_change_who_one_is() {
     let fewer_names = Vec::new();
     let other_names = Device::new("x").dns(&["boss.example"]).extensions;
     let more_names = Device::new("x").dns(&["phone.example", "boss.example"]).extensions;
-    assert_fault(&server, &Device { subject: other_subject, ..renewal.clone() }, FailInfo::BAD_REQUEST).await;
+    assert_fault(
+        &server,
+        &Device { subject: other_subject, ..renewal.clone() },
+        FailInfo::BAD_REQUEST,
+    )
+    .await;
     for extensions in [fewer_names, other_names, more_names] {
         let device = Device { extensions, ..renewal.clone() };
         assert_fault(&server, &device, FailInfo::BAD_REQUEST).await;

@@ -51,7 +51,8 @@ async fn a_request_target_may_have_65_534_octets_and_no_more() {
         let query = format!("/scep?operation=PKIOperation&message={message}&x=");
         format!("{query}{}", "y".repeat(octets - query.len()))
     };
-    let request = |target: String| format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let request =
+        |target: String| format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     for octets in [10_000, 65_534] {
         let answer = running.talk_bytes(request(target(octets)).as_bytes()).await;
         granted(device.read(&running.server, &sent, &answer));
@@ -66,7 +67,8 @@ async fn a_body_that_is_too_large_is_refused_announced_chunked_or_lied_about() {
     let running = Running::start(Server::new(static_password())).await;
     let announced = "POST /scep HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n";
     assert!(running.talk(announced.as_bytes()).await.starts_with("HTTP/1.1 413"));
-    let mut chunked = b"POST /scep HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let mut chunked =
+        b"POST /scep HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..9 {
         chunked.extend_from_slice(b"8000\r\n");
         chunked.extend_from_slice(&[0x30; 0x8000]);
@@ -106,7 +108,10 @@ async fn a_body_that_takes_too_long_is_given_up() {
     server.service = server.service.with_body_timeout(Duration::from_millis(200));
     let running = Running::start(server).await;
     let mut stream = running.connect().await;
-    stream.write_all(b"POST /scep HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc").await.unwrap();
+    stream
+        .write_all(b"POST /scep HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+        .await
+        .unwrap();
     assert!(read_all(&mut stream).await.starts_with("HTTP/1.1 408"));
 }
 
@@ -130,10 +135,13 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
 async fn a_shutdown_lets_requests_finish_and_closes_the_socket() {
     let mut running = Running::start(Server::new(static_password())).await;
     let mut stream = running.connect().await;
-    stream.write_all(b"POST /scep HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await; // the head arrives before the shutdown
+    let head =
+        "POST /scep HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
     running.shutdown.take().unwrap().send(()).unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
     stream.write_all(b"abc").await.unwrap();
     assert!(read_all(&mut stream).await.starts_with("HTTP/1.1 400"));
     running.task.await.unwrap();

@@ -58,7 +58,8 @@ impl Envelope {
     /// Reads a ContentInfo with EnvelopedData.
     pub(crate) fn parse(message: &Bytes) -> Result<Self, Error> {
         survey(message, Limits::MESSAGE)?;
-        let content = open_content_info(&mut Reader::ber(message), oid::ID_ENVELOPED_DATA)?;
+        let content = open_content_info(&mut Reader::ber(message), oid::ID_ENVELOPED_DATA)
+            .map_err(as_unsupported_encryption)?;
         let mut fields = content.open()?;
         fields.integer()?; // version: 0, 2 or 3, and nothing depends on it
         fields.optional(Tag::context(0))?; // originatorInfo
@@ -131,6 +132,16 @@ impl Recipient {
     /// How the key is wrapped, if we know it.
     pub(crate) fn transport(&self) -> Result<KeyTransport, Error> {
         Ok(KeyTransport::read(&mut Reader::ber(&self.algorithm))?)
+    }
+}
+
+/// To the peer that sends AuthEnvelopedData, it is the algorithm that we do not take.
+fn as_unsupported_encryption(error: Error) -> Error {
+    match error {
+        Error::Misbehaved(Misbehaviour::ContentType(oid::ID_AUTH_ENVELOPED_DATA)) => {
+            Unsupported::Algorithm(oid::ID_AUTH_ENVELOPED_DATA).into()
+        }
+        other => other,
     }
 }
 

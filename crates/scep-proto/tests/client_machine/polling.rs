@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use scep_proto::client::PollBy;
+use scep_proto::inspect::{Enveloped, Signed};
 use scep_proto::{Error, FailInfo, MessageType, Refusal, Unfinished};
+use scep_types::asn1::Reader;
+use scep_types::{ContentKey, DecryptionKey};
 
-use crate::support::{Act, Device, Host, Pki, Server};
+use crate::server::{Act, Server};
+use crate::support::{Host, device, pki, settings};
 
 fn refusal(fail_info: FailInfo) -> Error {
     Error::Refused(Refusal { fail_info: Some(fail_info), text: None })
@@ -14,9 +18,9 @@ fn refusal(fail_info: FailInfo) -> Error {
 // R-2.5-04, R-4.4-01, R-3.2.1.5-01, R-2.5-05
 #[test]
 fn a_pending_request_is_polled_with_the_same_id_and_fresh_nonces() {
-    let (pki, device, mut host) = (Pki::new(), Device::new(), Host::new());
-    let mut server = Server::new(&pki, [Act::Pend, Act::Pend, Act::Pend, Act::Succeed]);
-    let mut settings = pki.settings();
+    let (pki, device, mut host) = (pki(), device(), Host::new());
+    let mut server = Server::new(pki, [Act::Pend, Act::Pend, Act::Pend, Act::Succeed]);
+    let mut settings = settings(pki);
     settings.polling.interval = Duration::from_secs(300);
     host.drive(&device, settings, &mut server).unwrap();
 
@@ -32,12 +36,31 @@ fn a_pending_request_is_polled_with_the_same_id_and_fresh_nonces() {
     assert_eq!(host.waits, [Duration::from_secs(300); 3]);
 }
 
+// R-3.3.3-01
+#[test]
+fn a_poll_names_the_ca_and_the_subject_of_the_request() {
+    let (pki, device) = (pki(), device());
+    let mut server = Server::new(pki, [Act::Pend, Act::Succeed]);
+    Host::new().drive(&device, settings(pki), &mut server).unwrap();
+    let signed = Signed::parse(server.seen[1].message.clone()).unwrap();
+    let envelope = Enveloped::parse(signed.content().clone()).unwrap();
+    let recipient = envelope.recipients().next().unwrap();
+    let fallback = ContentKey::new(&[0; 16]).unwrap();
+    let (transport, wrapped) = (recipient.transport().unwrap(), recipient.encrypted_key());
+    let key = pki.ra_key.unwrap_key(transport, wrapped, &fallback).unwrap();
+    let plaintext = envelope.decrypt(&key, &scep_crypto::aws_lc_rs::provider()).unwrap();
+    let mut names = Reader::der(&plaintext).sequence().unwrap();
+    assert_eq!(names.any().unwrap().raw, pki.ca.subject().der());
+    assert_eq!(names.any().unwrap().raw, device.csr.subject().der());
+    names.finish().unwrap();
+}
+
 // R-2.5.1-03
 #[test]
 fn after_as_many_polls_as_allowed_it_is_over() {
-    let (pki, device) = (Pki::new(), Device::new());
-    let mut server = Server::new(&pki, [Act::Pend, Act::Pend, Act::Pend]);
-    let mut settings = pki.settings();
+    let (pki, device) = (pki(), device());
+    let mut server = Server::new(pki, [Act::Pend, Act::Pend, Act::Pend]);
+    let mut settings = settings(pki);
     settings.polling.max_polls = 2;
     let ended = Host::new().drive(&device, settings, &mut server).unwrap_err();
     assert_eq!(ended, Error::Unfinished(Unfinished::PollLimit { polls: 2 }));
@@ -46,9 +69,9 @@ fn after_as_many_polls_as_allowed_it_is_over() {
 
 #[test]
 fn no_poll_comes_after_the_time_is_up() {
-    let (pki, device) = (Pki::new(), Device::new());
-    let mut server = Server::new(&pki, [Act::Pend, Act::Pend, Act::Pend, Act::Pend]);
-    let mut settings = pki.settings();
+    let (pki, device) = (pki(), device());
+    let mut server = Server::new(pki, [Act::Pend, Act::Pend, Act::Pend, Act::Pend]);
+    let mut settings = settings(pki);
     settings.polling.interval = Duration::from_secs(60);
     settings.polling.max_time = Duration::from_secs(150);
     let ended = Host::new().drive(&device, settings, &mut server).unwrap_err();
@@ -58,37 +81,35 @@ fn no_poll_comes_after_the_time_is_up() {
 // R-4.4-05
 #[test]
 fn a_poll_can_be_refused() {
-    let (pki, device) = (Pki::new(), Device::new());
+    let (pki, device) = (pki(), device());
     let script = [Act::Pend, Act::Pend, Act::Fail(FailInfo::BAD_REQUEST, None)];
-    let mut server = Server::new(&pki, script);
-    let ended = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    let mut server = Server::new(pki, script);
+    let ended = Host::new().drive(&device, settings(pki), &mut server).unwrap_err();
     assert_eq!(ended, refusal(FailInfo::BAD_REQUEST));
 }
 
 #[test]
 fn a_lost_poll_and_a_server_in_trouble_count_as_polls() {
-    let (pki, device) = (Pki::new(), Device::new());
-    let script = [Act::Pend, Act::Silence, Act::Http(503, "busy"), Act::Succeed];
-    let mut server = Server::new(&pki, script);
-    let mut settings = pki.settings();
-    settings.polling.max_polls = 3;
-    Host::new().drive(&device, settings, &mut server).unwrap();
-
-    let script = [Act::Pend, Act::Silence, Act::Http(500, "down")];
-    let mut server = Server::new(&pki, script);
-    let mut settings = pki.settings();
-    settings.polling.max_polls = 2;
-    let ended = Host::new().drive(&device, settings, &mut server).unwrap_err();
-    assert_eq!(ended, Error::Unfinished(Unfinished::PollLimit { polls: 2 }));
+    let (pki, device) = (pki(), device());
+    let polling = |max_polls, script| {
+        let mut settings = settings(pki);
+        settings.polling.max_polls = max_polls;
+        Host::new().drive(&device, settings, &mut Server::new(pki, script)).map(|_| ())
+    };
+    let script = vec![Act::Pend, Act::Silence, Act::Http(503, "busy"), Act::Succeed];
+    assert_eq!(polling(3, script), Ok(()));
+    let script = vec![Act::Pend, Act::Silence, Act::Http(500, "down")];
+    let limit = Error::Unfinished(Unfinished::PollLimit { polls: 2 });
+    assert_eq!(polling(2, script), Err(limit));
 }
 
 #[test]
 fn a_server_without_certpoll_gets_the_request_again_if_allowed() {
-    let (pki, device) = (Pki::new(), Device::new());
+    let (pki, device) = (pki(), device());
     for first in [Act::Fail(FailInfo::BAD_CERT_ID, None), Act::Http(500, "not implemented")] {
         let script = [Act::Pend, first, Act::Pend, Act::Succeed];
-        let mut server = Server::new(&pki, script);
-        let mut settings = pki.settings();
+        let mut server = Server::new(pki, script);
+        let mut settings = settings(pki);
         settings.polling.by = PollBy::CertPollThenResubmission;
         Host::new().drive(&device, settings, &mut server).unwrap();
         let types: Vec<_> = server.seen.iter().map(|seen| seen.message_type).collect();
@@ -106,9 +127,9 @@ fn a_server_without_certpoll_gets_the_request_again_if_allowed() {
 
 #[test]
 fn a_refused_first_poll_is_a_refusal_unless_resubmission_is_allowed() {
-    let (pki, device) = (Pki::new(), Device::new());
+    let (pki, device) = (pki(), device());
     let script = [Act::Pend, Act::Fail(FailInfo::BAD_CERT_ID, None)];
-    let mut server = Server::new(&pki, script);
-    let ended = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    let mut server = Server::new(pki, script);
+    let ended = Host::new().drive(&device, settings(pki), &mut server).unwrap_err();
     assert_eq!(ended, refusal(FailInfo::BAD_CERT_ID));
 }

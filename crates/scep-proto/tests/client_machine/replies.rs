@@ -1,27 +1,30 @@
 //! What a reply must be to be believed.
 
-use scep_proto::{Error, FailInfo, Misbehaviour, Refusal};
-use scep_types::{SigningKey, Validity};
+use std::time::Duration;
 
-use crate::support::{
-    Act, DAY, Device, Host, NOW, Pki, Role, Server, certificate, certificate_valid, key, name,
-    request,
-};
+use scep_proto::client::signer_certificate;
+use scep_proto::{Error, FailInfo, MessageType, Misbehaviour, Refusal};
+use scep_test::keys;
+use scep_test::pki::{NOW, Role};
+use scep_types::{DigestAlgorithm, SignatureScheme, SigningKey, UnixTime, Validity};
+
+use crate::server::{Act, Server, issue};
+use crate::support::{Host, device, device_with_certificate, pki, settings, stranger};
 
 fn enrol(act: Act) -> Result<scep_proto::client::Issued, Error> {
-    let (pki, device) = (Pki::new(), Device::new());
-    let mut server = Server::new(&pki, [act]);
-    Host::new().drive(&device, pki.settings(), &mut server)
+    let (pki, device) = (pki(), device());
+    let mut server = Server::new(pki, [act]);
+    Host::new().drive(&device, settings(pki), &mut server)
 }
 
 // R-3.3.2.1-02
 #[test]
 fn our_certificate_is_the_one_for_our_key_wherever_it_stands() {
-    let (pki, device) = (Pki::new(), Device::new());
-    let ours = pki.issue(&device.csr);
+    let (pki, device) = (pki(), device());
+    let ours = issue(pki, &device.csr);
     let mut server =
-        Server::new(&pki, [Act::SucceedWith(vec![pki.ca.clone(), pki.ra.clone(), ours.clone()])]);
-    let issued = Host::new().drive(&device, pki.settings(), &mut server).unwrap();
+        Server::new(pki, [Act::SucceedWith(vec![pki.ca.clone(), pki.ra.clone(), ours.clone()])]);
+    let issued = Host::new().drive(&device, settings(pki), &mut server).unwrap();
     assert_eq!(issued.certificate, ours);
     assert_eq!(issued.others, [pki.ca.clone(), pki.ra.clone()]);
     assert_eq!(issued.ca.certificates(), [pki.ca.clone(), pki.ra.clone()]);
@@ -29,8 +32,8 @@ fn our_certificate_is_the_one_for_our_key_wherever_it_stands() {
 
 #[test]
 fn a_certificate_for_another_key_is_not_ours() {
-    let pki = Pki::new();
-    let other = pki.issue(&request(&key("rsa2048-device2"), None));
+    let other = keys::software("rsa2048-device2");
+    let other = pki().issue("device", &[10], Role::Device, other.spki());
     let refused = enrol(Act::SucceedWith(vec![other])).unwrap_err();
     assert_eq!(refused, Error::Misbehaved(Misbehaviour::NoCertificateForKey));
 }
@@ -38,44 +41,49 @@ fn a_certificate_for_another_key_is_not_ours() {
 // R-3.3.2.1-03
 #[test]
 fn a_certificate_of_a_stranger_is_not_taken() {
-    let device = Device::new();
-    let stranger = key("rsa2048-signer");
-    let theirs = certificate(
-        &name("device"),
-        device.csr.spki(),
-        Role::Device,
-        (&name("Test CA"), &stranger),
-        9,
-    );
+    // It even has the name of our CA.
+    let theirs = issue(&stranger(), &device().csr);
     let refused = enrol(Act::SucceedWith(vec![theirs])).unwrap_err();
     assert_eq!(refused, Error::Misbehaved(Misbehaviour::UntrustedCertificate));
 }
 
+// R-3.2-10
 #[test]
 fn a_reply_signed_by_a_certificate_inside_it_is_not_believed() {
-    // The attacker even holds a certificate of this CA.
-    let pki = Pki::new();
-    let key = key("rsa2048-signer");
-    let theirs = pki.issue_for(&name("attacker"), SigningKey::spki(&key));
-    let refused = enrol(Act::SignedBy(Box::new((theirs, key)))).unwrap_err();
+    let refused = enrol(Act::SignedByAttacker).unwrap_err();
     assert_eq!(refused, Error::Misbehaved(Misbehaviour::UntrustedSigner));
+}
+
+// R-3.2.1.2-04
+#[test]
+fn a_request_is_no_reply() {
+    let refused = enrol(Act::RequestOfTheRa).unwrap_err();
+    let unexpected = Misbehaviour::UnexpectedMessageType(MessageType::PKCS_REQ);
+    assert_eq!(refused, Error::Misbehaved(unexpected));
+}
+
+// R-3218-04
+#[test]
+fn a_reply_encrypted_to_somebody_else_is_undecipherable() {
+    let refused = enrol(Act::EncryptedToAttacker).unwrap_err();
+    assert_eq!(refused, Error::Undecipherable(None));
 }
 
 // R-3.2.1.5-03
 #[test]
 fn a_reply_to_an_earlier_message_is_not_believed() {
-    let (pki, device) = (Pki::new(), Device::new());
-    let mut server = Server::new(&pki, [Act::Pend, Act::SameReplyAgain]);
-    let refused = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    let (pki, device) = (pki(), device());
+    let mut server = Server::new(pki, [Act::Pend, Act::SameReplyAgain]);
+    let refused = Host::new().drive(&device, settings(pki), &mut server).unwrap_err();
     assert_eq!(refused, Error::Misbehaved(Misbehaviour::NonceMismatch));
 }
 
 // R-3.2.1.1-06
 #[test]
 fn a_reply_of_another_transaction_is_not_believed() {
-    let (pki, device) = (Pki::new(), Device::new());
-    let mut other = Server::new(&pki, [Act::Succeed]);
-    let mut settings = pki.settings();
+    let (pki, device) = (pki(), device());
+    let mut other = Server::new(pki, [Act::Succeed]);
+    let mut settings = settings(pki);
     settings.transaction_id = scep_proto::client::TransactionIdSource::KeyHash;
     Host::new().drive(&device, settings, &mut other).unwrap();
     let message = other.seen[0].message.clone();
@@ -142,26 +150,28 @@ fn a_refusal_is_read_whatever_the_http_status() {
 // R-5.1-02
 #[test]
 fn of_two_certificates_for_our_key_the_newer_is_ours_even_if_it_begins_tomorrow() {
-    let (pki, device) = (Pki::new(), Device::new());
-    let spki = SigningKey::spki(&device.key);
-    let from = |not_before| {
-        let validity = Validity { not_before, not_after: NOW.plus(DAY * 365) };
-        let issuer = (pki.ca.subject(), &pki.ca_key);
-        certificate_valid(&name("device"), spki, Role::Device, issuer, 10, validity)
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (pki, device) = (pki(), device());
+    let from = |not_before: UnixTime| {
+        let validity = Validity { not_before, not_after: not_before.plus(DAY * 365) };
+        let (name, spki) = (pki.ca.subject(), device.csr.spki());
+        let scheme = SignatureScheme::RsaPkcs1(DigestAlgorithm::Sha256);
+        let unsigned = signer_certificate(name, spki, &[10], validity, scheme).unwrap();
+        let signature = pki.ca_key.sign(scheme, unsigned.bytes()).unwrap();
+        unsigned.finish(&signature).unwrap()
     };
     let (now, tomorrow) = (from(NOW), from(NOW.plus(DAY)));
     let reply = vec![tomorrow.clone(), now.clone()];
-    let mut server = Server::new(&pki, [Act::SucceedWith(reply)]);
-    let issued = Host::new().drive(&device, pki.settings(), &mut server).unwrap();
+    let mut server = Server::new(pki, [Act::SucceedWith(reply)]);
+    let issued = Host::new().drive(&device, settings(pki), &mut server).unwrap();
     assert_eq!(issued.certificate, tomorrow);
     assert_eq!(issued.others, [now]);
 }
 
 #[test]
 fn the_certificate_that_signed_the_request_is_not_the_new_one() {
-    let pki = Pki::new();
-    let device = Device::with_certificate(&pki);
-    let mut server = Server::new(&pki, [Act::SucceedWith(vec![device.signer.clone()])]);
-    let refused = Host::new().drive(&device, pki.settings(), &mut server).unwrap_err();
+    let (pki, device) = (pki(), device_with_certificate(pki()));
+    let mut server = Server::new(pki, [Act::SucceedWith(vec![device.signer.clone()])]);
+    let refused = Host::new().drive(&device, settings(pki), &mut server).unwrap_err();
     assert_eq!(refused, Error::Misbehaved(Misbehaviour::NoCertificateForKey));
 }

@@ -118,7 +118,11 @@ fn check_issuance(
     Ok(())
 }
 
-fn is_issued_by(certificate: &Certificate, issuer: &Certificate, provider: &CryptoProvider) -> bool {
+fn is_issued_by(
+    certificate: &Certificate,
+    issuer: &Certificate,
+    provider: &CryptoProvider,
+) -> bool {
     // The operator's own certificates: how strong their signatures are is told by a warning.
     let policy = AlgorithmPolicy::Legacy;
     certificate.issuer().matches(issuer.subject())
@@ -135,10 +139,7 @@ fn check_shape(config: &EndpointConfig) -> Result<(), Misconfigured> {
     }
 }
 
-fn check_certificates(
-    authority: &Authority,
-    now: UnixTime,
-) -> Result<Vec<Warning>, Misconfigured> {
+fn check_certificates(authority: &Authority, now: UnixTime) -> Result<Vec<Warning>, Misconfigured> {
     let mut warnings = Vec::new();
     for (certificate, role) in roles(authority) {
         for found in incompatibilities(certificate, role, now) {

@@ -133,9 +133,8 @@ fn sha256(provider: &CryptoProvider, data: &[u8]) -> Result<Sha256, CryptoError>
 
 /// SHA-384 is in no RFC, but Debian 12's strongSwan uses AES only where it stands.
 fn capabilities(config: &EndpointConfig) -> Capabilities {
-    let mut capabilities = Capabilities::SCEP_STANDARD
-        .union(Capabilities::SHA_512)
-        .union(Capabilities::SHA_384);
+    let mut capabilities =
+        Capabilities::SCEP_STANDARD.union(Capabilities::SHA_512).union(Capabilities::SHA_384);
     if config.renewal != RenewalPolicy::Deny {
         capabilities = capabilities.union(Capabilities::RENEWAL);
     }

@@ -6,7 +6,7 @@ use crate::{Error, Misconfigured};
 /// A router with each endpoint at its own path; merge it into another, or [`serve`](crate::serve) it.
 ///
 /// An endpoint at `/scep` answers at `/scep`, `/scep/`, `/scep/pkiclient.exe` and `/scep/cgi-bin/pkiclient.exe`, the
-/// file name in any case; devices append it to whatever they are told.
+/// file name in any case; devices append it to whatever they are told. One at `/` is the router's fallback.
 ///
 /// # Errors
 /// [`Misconfigured::SamePath`].

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServeLimits {
-    /// Connections at a time; more wait in the backlog of the socket.
+    /// Connections at a time, each of which may fill a head and a body; more wait in the backlog of the socket.
     pub connections: usize,
     /// How long a request's head may take, and how long a connection may be idle.
     pub head_timeout: Duration,
@@ -29,7 +29,7 @@ pub struct ServeLimits {
 impl Default for ServeLimits {
     fn default() -> Self {
         Self {
-            connections: 4096,
+            connections: 1024,
             head_timeout: Duration::from_secs(10),
             head_octets: 128 * 1024,
             drain: Duration::from_secs(30),

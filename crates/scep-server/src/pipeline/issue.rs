@@ -64,12 +64,7 @@ pub(super) async fn release(inner: &Inner, reservation: Reservation, now: UnixTi
 }
 
 /// Refuses what was reserved for good, so that polls learn it; unless the fault is ours.
-pub(super) async fn reject(
-    inner: &Inner,
-    error: &Error,
-    reservation: Reservation,
-    now: UnixTime,
-) {
+pub(super) async fn reject(inner: &Inner, error: &Error, reservation: Reservation, now: UnixTime) {
     let Answer::Failure(fail_info) = error.answer() else {
         return release(inner, reservation, now).await;
     };

@@ -21,6 +21,7 @@ pub(super) async fn answer(
     facts: &mut Facts,
 ) -> Judged {
     let Poll { signer, reply } = request;
+    facts.found_algorithms(&reply);
     let verdict = poll(inner, &signer, &reply, now, facts).await;
     Judged { reply, verdict }
 }

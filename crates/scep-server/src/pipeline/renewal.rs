@@ -7,8 +7,7 @@ use scep_proto::server::{Sealed, SealedKind};
 use scep_store::{CertificateId, IssuedCertificate, SerialNumber};
 use scep_types::oid;
 use scep_types::{
-    Authorization, Basis, Certificate, DigestAlgorithm, GeneralName, NameAssurance, UnixTime,
-    VerifiedCsr,
+    Authorization, Basis, Certificate, GeneralName, NameAssurance, UnixTime, VerifiedCsr,
 };
 
 use crate::endpoint::{Inner, Mode, RenewalPolicy};
@@ -34,10 +33,6 @@ pub(super) async fn predecessor(
         return if demanded { Err(RenewalFault::NotOffered.into()) } else { Ok(None) };
     };
     match recorded(inner, request.signer()).await? {
-        // Nothing but this signature authorises a renewal, and MD5 makes none that proves anything.
-        Some(_) if request.scheme().digest() == Some(DigestAlgorithm::Md5) => {
-            Err(RenewalFault::WeakDigest.into())
-        }
         Some(record) => {
             let certificate = request.signer().clone();
             Ok(Some(Predecessor { certificate, record, grace }))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scep_proto::server::{Reply, ReplySettings};
 use scep_proto::{FailInfo, MessageRandom};
-use scep_types::{AlgorithmPolicy, Certificate, CryptoError, DigestAlgorithm, UnixTime};
+use scep_types::{Certificate, CryptoError, DigestAlgorithm, UnixTime};
 
 use super::report::{Facts, report};
 use super::sign::signed;
@@ -14,10 +14,10 @@ use crate::endpoint::Inner;
 use crate::error::Answer;
 use crate::{Error, Outcome};
 
-/// What a CertRep says.
+/// What a CertRep says; a certificate is DER.
 #[derive(Clone)]
 enum Content {
-    Success(Certificate),
+    Success(Bytes),
     Pending,
     Failure(FailInfo),
 }
@@ -36,7 +36,7 @@ pub(super) async fn conclude(
     report(inner, facts, now, outcome(&verdict));
     let content = match verdict {
         Ok(Granted::Issued { certificate, .. } | Granted::Repeated { certificate }) => {
-            Content::Success(certificate)
+            Content::Success(certificate.der().clone())
         }
         Ok(Granted::Pending) => Content::Pending,
         Err(error) => match error.answer() {
@@ -82,26 +82,26 @@ fn unanswerable(inner: &Inner, error: &Error, now: UnixTime, facts: &Facts) -> R
     response
 }
 
-/// Signs a CertRep with the request's digest; with SHA-256 if the key does not sign with a weak one.
+/// Signs a CertRep with the request's digest; if the key does not sign with that, with SHA-256.
 async fn write(
     inner: &Arc<Inner>,
     reply: Reply,
     content: Content,
     now: UnixTime,
 ) -> Result<Bytes, Error> {
-    if AlgorithmPolicy::Modern.allows_digest(reply.digest()) {
-        return write_mirrored(inner, reply, content, now).await;
+    if reply.digest() == DigestAlgorithm::Sha256 {
+        return write_as_asked(inner, reply, content, now).await;
     }
-    match write_mirrored(inner, reply.clone(), content.clone(), now).await {
+    match write_as_asked(inner, reply.clone(), content.clone(), now).await {
         Err(Error::Crypto(CryptoError::Unsupported)) => {
             let reply = reply.with_digest(DigestAlgorithm::Sha256);
-            write_mirrored(inner, reply, content, now).await
+            write_as_asked(inner, reply, content, now).await
         }
         other => other,
     }
 }
 
-async fn write_mirrored(
+async fn write_as_asked(
     inner: &Arc<Inner>,
     reply: Reply,
     content: Content,
@@ -116,9 +116,9 @@ async fn write_mirrored(
         };
         Ok(match content {
             Content::Success(certificate) => {
-                let chain = inner.reply_chain.iter();
+                let chain = inner.reply_chain.iter().map(Certificate::der);
                 let certificates = std::iter::once(&certificate).chain(chain);
-                let certificates: Vec<&[u8]> = certificates.map(|c| c.der().as_ref()).collect();
+                let certificates: Vec<&[u8]> = certificates.map(AsRef::as_ref).collect();
                 reply.succeed(&certificates, &random, settings)?
             }
             Content::Pending => reply.pend(&random, settings)?,

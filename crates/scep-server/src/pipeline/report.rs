@@ -5,7 +5,7 @@ use scep_proto::{MessageType, TransactionId};
 use scep_types::{ContentCipher, DigestAlgorithm, UnixTime, VerifiedCsr};
 
 use crate::endpoint::Inner;
-use crate::{Decision, Outcome};
+use crate::{Decision, Error, Outcome};
 
 /// What came to light while a request was judged.
 #[derive(Default)]
@@ -48,7 +48,12 @@ impl Facts {
         }
     }
 
-    fn decision<'a>(&'a self, inner: &'a Inner, at: UnixTime, outcome: Outcome<'a>) -> Decision<'a> {
+    fn decision<'a>(
+        &'a self,
+        inner: &'a Inner,
+        at: UnixTime,
+        outcome: Outcome<'a>,
+    ) -> Decision<'a> {
         Decision {
             endpoint: inner.id.as_str(),
             at,
@@ -92,7 +97,8 @@ fn log(decision: &Decision<'_>) {
         }
         Outcome::Pending => event!(info, "waits for an operator"),
         Outcome::Refused { fail_info, error } => {
-            event!(warn, %fail_info, reason = error.label(), %error, "refused");
+            let cause = undecipherable_cause(error).map(tracing::field::display);
+            event!(warn, %fail_info, reason = error.label(), %error, cause, "refused");
         }
         Outcome::Deferred { retry_after, error } => {
             event!(warn, ?retry_after, reason = error.label(), %error, "to come again");
@@ -103,5 +109,13 @@ fn log(decision: &Decision<'_>) {
         Outcome::Broken { error } => {
             event!(error, reason = error.label(), %error, "failed");
         }
+    }
+}
+
+/// What a CSR that did decrypt suffers from: for the log alone, since the peer must not learn that it did.
+fn undecipherable_cause(error: &Error) -> Option<&scep_types::Error> {
+    match error {
+        Error::Message(scep_proto::Error::Undecipherable(cause)) => cause.as_ref(),
+        _ => None,
     }
 }

@@ -83,17 +83,16 @@ fn open(
         Ok(drawn) => FallbackKey::new(*drawn),
         Err(error) => return refused(request.into_reply(), error.into()),
     };
-    let recipients = inner.config.authority.ra.recipients.iter().map(|recipient| {
-        Recipient { certificate: &recipient.certificate, key: recipient.key.as_ref() }
+    let recipients = inner.config.authority.ra.recipients.iter().map(|recipient| Recipient {
+        certificate: &recipient.certificate,
+        key: recipient.key.as_ref(),
     });
     let recipients: Vec<_> = recipients.collect();
     match request.open(&recipients, &fallback, inner.provider(), inner.config.algorithms) {
         Ok(Opened::Enrol(enrolment) | Opened::Renew(enrolment)) => {
             Ok(Box::new(decide(inner, enrolment, predecessor, now)))
         }
-        Ok(Opened::GetCert(query)) => {
-            refused(query.reply, Error::NotOffered(SealedKind::GetCert))
-        }
+        Ok(Opened::GetCert(query)) => refused(query.reply, Error::NotOffered(SealedKind::GetCert)),
         Ok(Opened::GetCrl(query)) => refused(query.reply, Error::NotOffered(SealedKind::GetCrl)),
         Err(rejected) => refused(rejected.reply, rejected.error.into()),
     }

@@ -46,7 +46,6 @@ pub(crate) enum MessageKind {
 pub(crate) struct Sent {
     pub(crate) message: Bytes,
     pub(crate) awaiting: Awaiting,
-    pub(crate) csr: Csr,
 }
 
 impl Device {
@@ -112,7 +111,10 @@ impl Device {
     }
 
     pub(crate) fn csr(&self) -> Csr {
-        let scheme = natural_scheme(&self.key);
+        self.csr_signed_by(natural_scheme(&self.key))
+    }
+
+    pub(crate) fn csr_signed_by(&self, scheme: SignatureScheme) -> Csr {
         let challenge = self.challenge.as_ref();
         let unsigned =
             client::csr(&self.subject, self.key.spki(), challenge, &self.extensions, scheme);
@@ -146,7 +148,7 @@ impl Device {
         let drawn = MessageRandom::new(&random());
         let (unsigned, awaiting) = client::build(payload, settings, &drawn).unwrap();
         let signature = self.signer_key.sign(unsigned.scheme(), unsigned.bytes()).unwrap();
-        Sent { message: unsigned.finish(&signature), awaiting, csr: csr.clone() }
+        Sent { message: unsigned.finish(&signature), awaiting }
     }
 
     /// Asks, and reads the answer.

@@ -52,7 +52,7 @@ impl Forged {
     pub(crate) fn build(self) -> Bytes {
         let attributes = self.signed_attributes();
         let set = DerWriter::encode(|der| der.sorted_set(Tag::SET, attributes));
-        // A weak digest is refused before anything is verified, and no key here signs with one.
+        // MD5 is refused before anything is verified, and no key here signs with it.
         let scheme = SignatureScheme::RsaPkcs1(self.digest);
         let signature = self.key.sign(scheme, &set).unwrap_or(vec![1; 256]);
         let certificates: Vec<_> = self.certificates.iter().map(|c| c.der().clone()).collect();

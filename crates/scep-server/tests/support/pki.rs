@@ -1,5 +1,7 @@
 //! CA and RA certificates as an operator would make them.
 
+use std::sync::OnceLock;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -84,9 +86,10 @@ impl Template {
     }
 }
 
-/// A CA with an RA beside it.
+/// A CA with an RA beside it, made once.
 pub(crate) fn authority() -> Authority {
-    with_ra(&Template::ca(), &Template::ra())
+    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+    AUTHORITY.get_or_init(|| with_ra(&Template::ca(), &Template::ra())).clone()
 }
 
 pub(crate) fn with_ra(ca: &Template, ra: &Template) -> Authority {
@@ -102,8 +105,7 @@ pub(crate) fn ca_alone() -> Authority {
 }
 
 pub(crate) fn certificate_authority(template: &Template) -> CertificateAuthority {
-    let issuer =
-        scep_ca::Issuer::new(template.self_signed(), provider().digest, NOW).unwrap();
+    let issuer = scep_ca::Issuer::new(template.self_signed(), provider().digest, NOW).unwrap();
     CertificateAuthority::root(issuer, key(template.key))
 }
 

@@ -95,12 +95,10 @@ impl Server {
     /// What a device knows of the CA after GetCACert.
     pub(crate) fn ca(&self) -> CaCertificates {
         let (_, answer) = self.endpoint.ca_certificates();
-        let anchor = CaAnchor::Certificate(Box::new(pki::Template::ca().self_signed()));
         let answer = UnauthenticatedCa::parse(answer).unwrap();
-        let authenticated = answer.clone().authenticate(&anchor, &provider(), NOW);
-        authenticated
-            .or_else(|_| answer.authenticate(&CaAnchor::TrustUnverified, &provider(), NOW))
-            .unwrap()
+        let root = answer.certificates().iter().find(|certificate| certificate.is_self_issued());
+        let anchor = CaAnchor::Certificate(Box::new(root.unwrap().clone()));
+        answer.authenticate(&anchor, &provider(), NOW).unwrap()
     }
 
     /// How the last request ended: the label of its outcome, and of its reason.

@@ -1,0 +1,73 @@
+use std::io::Write;
+
+use scep_client::{Identity, now, self_signed, sign_csr};
+use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
+use scep_proto::client::{Purpose, subject_alt_name};
+use scep_types::{Extension, GeneralName, GeneralNameValue, KeyKind, SigningKey};
+
+use super::enrolment::{Outputs, enrol, settings};
+use crate::choices::KeyType;
+use crate::cli::{EnrollArgs, NameArgs};
+use crate::error::{Error, Usage};
+use crate::files::{self, KeyFile};
+use crate::{output, subject};
+
+pub(super) async fn run(
+    args: &EnrollArgs,
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<(), Error> {
+    let settings = settings(&args.server, &args.trust, &args.protocol, Purpose::Enrol, notes)?;
+    let subject = subject::parse(&args.subject)?;
+    let extensions = requested_names(&args.names)?;
+    let challenge = args.challenge.as_ref().map(|source| source.read()).transpose()?;
+    let client = super::client(&args.server)?;
+    let outputs = Outputs::prepare(&args.out, args.ca_out.as_deref())?;
+
+    let file = files::read_or_make_key(&args.key, args.key_type.map(KeyType::kind))?;
+    if let KeyFile::Made(key) = &file {
+        super::note(notes, format_args!("made {}: {}", args.key.display(), key.kind()))?;
+    }
+    let key = file.key();
+    let csr = sign_csr(key, &subject, challenge.as_ref(), &extensions)?;
+    let throw_away = throw_away_key(key, notes)?;
+    let signing = throw_away.as_ref().unwrap_or(key);
+    let signer = self_signed(signing, &subject, now(), provider().random)?;
+    let identity = Identity::new(csr, signer, signing);
+    let issued = enrol(&client, settings, &identity, notes).await?;
+    outputs.write(&issued)?;
+    output::issued(out, &issued, &args.out, args.json)
+}
+
+/// An answer can be encrypted to RSA keys only, so another key's request is signed with a throw-away one.
+fn throw_away_key(key: &SoftwareKey, notes: &mut dyn Write) -> Result<Option<SoftwareKey>, Error> {
+    if scep_types::spki_key_kind(SigningKey::spki(key)).is_ok_and(KeyKind::can_encrypt) {
+        return Ok(None);
+    }
+    let text = "the request is signed with a throw-away RSA key, which the server must allow";
+    super::note(notes, text)?;
+    Ok(Some(SoftwareKey::generate(KeyKind::Rsa { bits: 2048 })?))
+}
+
+/// The subjectAltName to ask for, if any.
+fn requested_names(args: &NameArgs) -> Result<Vec<Extension>, Error> {
+    let values = ascii(&args.dns, GeneralNameValue::Dns)?
+        .into_iter()
+        .chain(ascii(&args.email, GeneralNameValue::Rfc822)?)
+        .chain(args.upn.iter().cloned().map(GeneralNameValue::Upn))
+        .chain(ascii(&args.uri, GeneralNameValue::Uri)?)
+        .chain(args.ip.iter().copied().map(GeneralNameValue::Ip));
+    let names: Vec<_> = values.filter_map(GeneralName::new).collect();
+    Ok(if names.is_empty() { Vec::new() } else { vec![subject_alt_name(&names)] })
+}
+
+/// Names of a type that is an IA5String (RFC 5280 §4.2.1.6).
+fn ascii(
+    texts: &[String],
+    value: fn(String) -> GeneralNameValue,
+) -> Result<Vec<GeneralNameValue>, Error> {
+    match texts.iter().find(|text| !text.is_ascii() || text.is_empty()) {
+        Some(text) => Err(Usage::NotAscii(text.clone()).into()),
+        None => Ok(texts.iter().cloned().map(value).collect()),
+    }
+}

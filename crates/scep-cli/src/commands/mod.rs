@@ -1,0 +1,56 @@
+//! One file for each command.
+
+mod cacert;
+mod caps;
+mod decode;
+mod enroll;
+mod enrolment;
+mod mint;
+mod renew;
+
+use std::io::{ErrorKind, Write};
+use std::time::Duration;
+
+use scep_client::{Client, HttpSettings};
+use scep_crypto::aws_lc_rs::provider;
+
+use crate::cli::{Cli, Command, ServerArgs};
+use crate::error::Error;
+
+/// Does what the command line says: results go to `out`, remarks to `notes`.
+///
+/// # Errors
+/// [`Error`], whose exit code `scep --help` explains.
+pub fn run(cli: &Cli, out: &mut dyn Write, notes: &mut dyn Write) -> Result<(), Error> {
+    match &cli.command {
+        Command::Caps(args) => wait_for(caps::run(args, out)),
+        Command::Cacert(args) => wait_for(cacert::run(args, out, notes)),
+        Command::Enroll(args) => wait_for(enroll::run(args, out, notes)),
+        Command::Renew(args) => wait_for(renew::run(args, out, notes)),
+        Command::Decode(args) => decode::run(args, out),
+        Command::Mint(args) => mint::run(args, out),
+    }
+}
+
+fn wait_for(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::Output(error.kind()))?.block_on(command)
+}
+
+fn client(server: &ServerArgs) -> Result<Client, Error> {
+    let timeout = Duration::from_secs(server.timeout.max(1));
+    let settings = HttpSettings {
+        timeout,
+        connect_timeout: timeout.min(HttpSettings::default().connect_timeout),
+        ..HttpSettings::default()
+    };
+    Ok(Client::with_http(&server.url, provider(), &settings)?)
+}
+
+/// A remark on standard error; nobody has to read it.
+fn note(notes: &mut dyn Write, text: impl std::fmt::Display) -> Result<(), Error> {
+    match writeln!(notes, "scep: {text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error.kind())),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::{Response, redirect};
+use scep_proto::client::{HttpAnswer, HttpRequest};
+use scep_proto::http::{MAX_MESSAGE, Method};
+
+use crate::error::{Cause, Error, Failure};
+use crate::url::ServerUrl;
+
+/// How HTTP is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long one request may take from the first octet sent to the last received.
+    pub timeout: Duration,
+    /// Which way requests take.
+    pub proxy: Proxy,
+}
+
+/// Which way requests take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Proxy {
+    /// As `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
+    #[default]
+    FromEnvironment,
+    /// Straight to the server.
+    Direct,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60), // a server may sign slowly, an approval is polled for
+            proxy: Proxy::default(),
+        }
+    }
+}
+
+/// Carries one request and one answer at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    server: ServerUrl,
+}
+
+impl Http {
+    pub(crate) fn new(url: &str, settings: &HttpSettings) -> Result<Self, Error> {
+        let server = ServerUrl::parse(url)?;
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.timeout)
+            .pool_max_idle_per_host(0) // between polls a server may close without a word
+            .redirect(redirect::Policy::none());
+        if server.is_plain() {
+            // A system without root certificates would fail here already, although none is needed.
+            builder = builder.tls_certs_only([]);
+        }
+        if settings.proxy == Proxy::Direct {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| transport(Failure::Setup, error))?;
+        Ok(Self { client, server })
+    }
+
+    pub(crate) async fn send(&self, request: &HttpRequest) -> Result<HttpAnswer, Error> {
+        let url = self.server.with_query(&request.query);
+        let mut builder = match request.method {
+            Method::Get => self.client.get(url),
+            Method::Post => self.client.post(url).body(request.body.clone()),
+        };
+        if let Some(content_type) = request.content_type {
+            builder = builder.header(CONTENT_TYPE, content_type);
+        }
+        let response = builder.send().await.map_err(classify)?;
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(redirected(&response));
+        }
+        Ok(HttpAnswer { status: status.as_u16(), body: read_body(response).await? })
+    }
+}
+
+/// The body, as long as no answer may be longer: what a header promises is not believed.
+async fn read_body(mut response: Response) -> Result<Bytes, Error> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(classify)? {
+        if body.len().saturating_add(chunk.len()) > MAX_MESSAGE {
+            let failure = Failure::TooLarge { limit: MAX_MESSAGE };
+            return Err(Error::Transport { failure, cause: None });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn redirected(response: &Response) -> Error {
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = location.map(|location| location.chars().take(500).collect());
+    Error::Redirected { status: response.status().as_u16(), location }
+}
+
+fn classify(error: reqwest::Error) -> Error {
+    let failure = if error.is_timeout() {
+        Failure::Timeout
+    } else if error.is_connect() {
+        Failure::Connect
+    } else if error.is_builder() {
+        Failure::Setup
+    } else {
+        Failure::Interrupted
+    };
+    transport(failure, error)
+}
+
+fn transport(failure: Failure, error: reqwest::Error) -> Error {
+    Error::Transport { failure, cause: Some(Cause::new(error)) }
+}

@@ -1,0 +1,18 @@
+//! pkiMessages as they are written and as they are read: ours, other people's, and what no honest peer sends.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot set itself up has failed"
+)]
+
+mod attributes;
+mod enveloped;
+mod hostile;
+mod oracle;
+mod received;
+mod replies;
+mod requests;
+mod round_trip;
+mod signed;
+mod support;
+mod uniform_failure;
