@@ -13,7 +13,10 @@ pub(crate) fn so_far() -> (u64, u64) {
     (ALLOCATIONS.load(Ordering::Relaxed), OCTETS.load(Ordering::Relaxed))
 }
 
-#[expect(unsafe_code, reason = "the trait is unsafe; every call is passed on to the system's allocator")]
+#[expect(
+    unsafe_code,
+    reason = "the trait is unsafe; every call is passed on to the system's allocator"
+)]
 // SAFETY: all methods pass their arguments on unchanged, so the contract is the system allocator's.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

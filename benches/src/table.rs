@@ -32,10 +32,18 @@ pub fn finish(rows: &[Row]) -> io::Result<()> {
     }
     for row in rows {
         if let Some(target) = row.target.filter(|target| row.ratio > *target) {
-            writeln!(out, "MISSED: {} takes {:.3} × its floor, {target:.2} is the target", row.name, row.ratio)?;
+            writeln!(
+                out,
+                "MISSED: {} takes {:.3} × its floor, {target:.2} is the target",
+                row.name, row.ratio
+            )?;
         }
         if let Some(target) = row.target_allocs.filter(|target| row.allocs > *target) {
-            writeln!(out, "MISSED: {} allocates {} times, {target} is the target", row.name, row.allocs)?;
+            writeln!(
+                out,
+                "MISSED: {} allocates {} times, {target} is the target",
+                row.name, row.allocs
+            )?;
         }
     }
     match json_file()? {

@@ -4,7 +4,6 @@
 
 mod raw;
 mod world;
-mod stages;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -39,15 +38,13 @@ fn main() -> Result<()> {
         verify_es256()?,
         gate(&runtime)?,
     ];
-    finish(&rows)?;
-    Ok(finish(&stages::rows()?)?)
+    Ok(finish(&rows)?)
 }
 
 /// The main job: three private and four public operations.
 fn pki_operation_signed(runtime: &Runtime) -> Result<Row> {
     let issued = Arc::new(Issued::default());
-    let endpoint =
-        endpoint(Mode::Signed(Arc::new(verifier(RSA_ANCHOR)?)), Arc::clone(&issued))?;
+    let endpoint = endpoint(Mode::Signed(Arc::new(verifier(RSA_ANCHOR)?)), Arc::clone(&issued))?;
     let device = Device::new(&endpoint)?;
     let csrs = fresh_csrs(&device)?;
     let challenge = Mdm::new(RSA_ANCHOR, Algorithm::Rs256)?.mint()?;
@@ -141,7 +138,8 @@ fn verify_es256() -> Result<Row> {
 /// All that guards an issuance, beside one RSA verification: parse the CSR, verify the challenge, bind, reserve. That the
 /// CSR is signed is not the challenge's business and not in here.
 fn gate(runtime: &Runtime) -> Result<Row> {
-    let device = Device::new(&endpoint(Mode::Static(Secret::new("-".to_owned())), Arc::default())?)?;
+    let device =
+        Device::new(&endpoint(Mode::Static(Secret::new("-".to_owned())), Arc::default())?)?;
     let challenge = Mdm::new(RSA_ANCHOR, Algorithm::Rs256)?.mint()?;
     let (verifier, raw) =
         (verifier(RSA_ANCHOR)?, RawChallenge::rs256(RSA_ANCHOR, challenge.expose())?);

@@ -142,8 +142,7 @@ impl Device {
         let key = key(DEVICE)?;
         let subject = Name::build(&[(oid::COMMON_NAME, COMMON_NAME)]);
         let validity = Validity { not_before: NOW.minus(DAY), not_after: NOW.plus(DAY) };
-        let signer =
-            signer_certificate(&subject, SigningKey::spki(&*key), &[1], validity, SCHEME)?;
+        let signer = signer_certificate(&subject, SigningKey::spki(&*key), &[1], validity, SCHEME)?;
         let signature = key.sign(SCHEME, signer.bytes())?;
         let signer = signer.finish(&signature)?;
         let (_, answer) = endpoint.ca_certificates();
@@ -189,4 +188,3 @@ fn drawn_hex() -> Result<String> {
     provider().random.fill(&mut drawn)?;
     Ok(drawn.iter().map(|octet| format!("{octet:02x}")).collect())
 }
-pub(crate) fn ra_certificate(_: &Endpoint) -> Result<Certificate> { Ok(authority()?.ra.certificate) }

@@ -61,6 +61,9 @@ pub(crate) struct CapsArgs {
 pub(crate) struct CacertArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    /// The CA's identifier, for servers with several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ca_identifier: Option<String>,
     /// The CA's fingerprint to check: SHA-256, 64 hexadecimal digits
     #[arg(long, value_name = "HEX")]
     pub(crate) fingerprint: Option<String>,
@@ -80,9 +83,6 @@ pub(crate) struct CacertArgs {
 pub(crate) struct ServerArgs {
     /// The server's URL; without a path, /cgi-bin/pkiclient.exe is asked
     pub(crate) url: String,
-    /// The CA's identifier, for servers with several
-    #[arg(long, value_name = "NAME")]
-    pub(crate) ca_identifier: Option<String>,
     /// How long one request may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) timeout: u64,
@@ -104,6 +104,9 @@ pub(crate) struct TrustArgs {
     /// Believe whatever answers: anyone on the way gets the challenge and can issue the certificate
     #[arg(long)]
     pub(crate) trust_unverified: bool,
+    /// The CA's identifier, for servers with several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ca_identifier: Option<String>,
 }
 
 /// How messages are made and sent.

@@ -102,9 +102,13 @@ impl UnauthenticatedCa {
             let (signed, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|certificate| {
                 all.iter().any(|issuer| is_issued_by(certificate, issuer, provider, now))
             });
-            all.extend(signed.iter().filter(|c| !all.contains(c)).cloned().collect::<Vec<_>>());
             if signed.is_empty() {
                 return CaCertificates::new(all);
+            }
+            for certificate in signed {
+                if !all.contains(&certificate) {
+                    all.push(certificate);
+                }
             }
             rest = others;
         }

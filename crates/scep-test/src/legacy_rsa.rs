@@ -127,13 +127,43 @@ impl DecryptionKey for RsaKey {
         encrypted: &[u8],
         fallback: &ContentKey,
     ) -> Result<ContentKey, CryptoError> {
+        let block = self.decrypt_block(encrypted);
         match transport {
-            KeyTransport::Pkcs1v15 => {
-                Ok(ContentKey::from_pkcs1_block(&self.decrypt_block(encrypted), fallback))
+            KeyTransport::Pkcs1v15 => Ok(ContentKey::from_pkcs1_block(&block, fallback)),
+            KeyTransport::Oaep(digest) => {
+                let unwrapped = oaep_message(digest, &block);
+                Ok(ContentKey::or_fallback(unwrapped.as_deref(), fallback))
             }
             _ => Err(CryptoError::Unsupported),
         }
     }
+}
+
+/// The message inside an OAEP block with an empty label (RFC 8017 §7.1.2).
+fn oaep_message(digest: DigestAlgorithm, block: &[u8]) -> Option<Vec<u8>> {
+    let (masked_seed, masked) = block.get(1..)?.split_at_checked(digest.output_len())?;
+    let seed = xor(masked_seed, &mask(digest, masked, masked_seed.len()));
+    let data = xor(masked, &mask(digest, &seed, masked.len()));
+    let (label, message) = data.split_at_checked(digest.output_len())?;
+    let expected = provider().digest.digest(digest, &[]).ok()?;
+    let end_of_padding = message.iter().position(|octet| *octet != 0)?;
+    match message.get(end_of_padding..)? {
+        [1, message @ ..] if label == expected.as_ref() => Some(message.to_vec()),
+        _ => None,
+    }
+}
+
+/// MGF1 (RFC 8017 §B.2.1).
+fn mask(digest: DigestAlgorithm, seed: &[u8], octets: usize) -> Vec<u8> {
+    let block = |counter: u32| {
+        let seed = [seed, &counter.to_be_bytes()].concat();
+        provider().digest.digest(digest, &seed).unwrap().as_ref().to_vec()
+    };
+    (0..).flat_map(block).take(octets).collect()
+}
+
+fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
+    one.iter().zip(other).map(|(one, other)| one ^ other).collect()
 }
 
 /// `0x00 || block type || padding || 0x00 || message` (RFC 8017 §7.2.1 and §9.2); the padding octet must not be zero for type 2.

@@ -357,11 +357,12 @@ fn null_or_absent(parameters: Option<&[u8]>) -> Result<(), Error> {
 /// `RSASSA-PSS-params` (RFC 4055 §3.1); a salt of another length than the digest is not supported, nor is a trailer other than 1.
 fn read_pss(raw: &[u8]) -> Result<DigestAlgorithm, Error> {
     let mut params = Reader::ber(raw).sequence()?;
-    let digest = read_digest_and_mask(&mut params, oid::RSASSA_PSS)?;
+    let (digest, mask) = read_digest_and_mask(&mut params)?;
     let salt = read_small_integer(&mut params, Tag::context(2), 20)?;
     let trailer = read_small_integer(&mut params, Tag::context(3), 1)?;
     params.finish()?;
-    if usize::from(salt) != digest.output_len() || trailer != 1 {
+    let has_its_mask = mask.unwrap_or(DigestAlgorithm::Sha1) == digest;
+    if !has_its_mask || usize::from(salt) != digest.output_len() || trailer != 1 {
         return Err(Error::UnsupportedAlgorithm { oid: oid::RSASSA_PSS });
     }
     Ok(digest)
@@ -376,11 +377,17 @@ fn read_small_integer(params: &mut Reader<'_>, tag: Tag, default: u8) -> Result<
     }
 }
 
-/// `RSAES-OAEP-params` (RFC 4055 §4.1); only an empty label is supported.
+/// `RSAES-OAEP-params` (RFC 4055 §4.1); only an empty label, and a mask by the same digest, is supported.
+///
+/// A mask left out is by the same digest, too: smallstep's pkcs7 leaves it out beside SHA-256 and means that. What RFC
+/// 4055 makes of it, a mask by SHA-1, no backend unwraps.
 fn read_oaep(raw: &[u8]) -> Result<DigestAlgorithm, Error> {
     let unsupported = Error::UnsupportedAlgorithm { oid: oid::RSAES_OAEP };
     let mut params = Reader::ber(raw).sequence()?;
-    let digest = read_digest_and_mask(&mut params, oid::RSAES_OAEP)?;
+    let (digest, mask) = read_digest_and_mask(&mut params)?;
+    if mask.is_some_and(|mask| mask != digest) {
+        return Err(unsupported);
+    }
     if let Some(source) = params.optional(Tag::context(2))? {
         let (oid, label) = read_algorithm(&mut source.open()?)?;
         let label = Reader::ber(label.unwrap_or(&[0x04, 0])).octet_string()?;
@@ -392,8 +399,10 @@ fn read_oaep(raw: &[u8]) -> Result<DigestAlgorithm, Error> {
     Ok(digest)
 }
 
-/// `[0] hashAlgorithm DEFAULT sha1, [1] maskGenAlgorithm DEFAULT mgf1SHA1`, which must agree.
-fn read_digest_and_mask(params: &mut Reader<'_>, scheme: Oid) -> Result<DigestAlgorithm, Error> {
+/// `[0] hashAlgorithm DEFAULT sha1, [1] maskGenAlgorithm DEFAULT mgf1SHA1`: the digest, and that of the mask if it is there.
+fn read_digest_and_mask(
+    params: &mut Reader<'_>,
+) -> Result<(DigestAlgorithm, Option<DigestAlgorithm>), Error> {
     let digest = match params.optional(Tag::context(0))? {
         Some(explicit) => DigestAlgorithm::read(&mut explicit.open()?)?,
         None => DigestAlgorithm::Sha1,
@@ -404,11 +413,11 @@ fn read_digest_and_mask(params: &mut Reader<'_>, scheme: Oid) -> Result<DigestAl
             if oid != oid::MGF1 {
                 return Err(Error::UnsupportedAlgorithm { oid });
             }
-            DigestAlgorithm::read(&mut Reader::ber(inner.unwrap_or_default()))?
+            Some(DigestAlgorithm::read(&mut Reader::ber(inner.unwrap_or_default()))?)
         }
-        None => DigestAlgorithm::Sha1,
+        None => None,
     };
-    if digest == mask { Ok(digest) } else { Err(Error::UnsupportedAlgorithm { oid: scheme }) }
+    Ok((digest, mask))
 }
 
 fn write_pss(der: &mut DerWriter, digest: DigestAlgorithm) {

@@ -159,6 +159,8 @@ oids! {
     ID_SIGNED_DATA = "1.2.840.113549.1.7.2";
     /// id-envelopedData (RFC 5652 §6).
     ID_ENVELOPED_DATA = "1.2.840.113549.1.7.3";
+    /// id-ct-authEnvelopedData (RFC 5083 §2).
+    ID_AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23";
 
     /// contentType attribute (RFC 5652 §11.1).
     CONTENT_TYPE = "1.2.840.113549.1.9.3";

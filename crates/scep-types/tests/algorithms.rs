@@ -256,6 +256,15 @@ fn oaep_parameters_read_absent_empty_and_explicit() {
     }
 }
 
+/// smallstep's pkcs7, and with it step-ca and micromdm, leaves the mask out and means the digest's.
+#[test]
+fn an_oaep_mask_left_out_is_by_the_digest_beside_it() {
+    for digest in [Sha1, Sha256, Sha384, Sha512] {
+        let der = identifier(oid::RSAES_OAEP, &parameters(Some(digest), None, |_| ()));
+        assert_eq!(read_transport(&der), Ok(KeyTransport::Oaep(digest)));
+    }
+}
+
 #[test]
 fn oaep_parameters_we_would_unwrap_wrongly_are_unsupported() {
     let unsupported = Err(Error::UnsupportedAlgorithm { oid: oid::RSAES_OAEP });
@@ -272,7 +281,6 @@ fn oaep_parameters_we_would_unwrap_wrongly_are_unsupported() {
         }
     };
     for params in [
-        parameters(Some(Sha256), None, |_| ()),
         parameters(None, Some(Sha256), |_| ()),
         parameters(Some(Sha256), Some(Sha1), |_| ()),
         parameters(Some(Sha256), Some(Sha256), label(oid::P_SPECIFIED, b"label")),

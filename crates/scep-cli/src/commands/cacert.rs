@@ -23,7 +23,7 @@ pub(super) async fn run(
         None => None,
     };
     let client = super::client(&args.server)?;
-    let found = client.ca_certificates(args.server.ca_identifier.as_deref()).await?;
+    let found = client.ca_certificates(args.ca_identifier.as_deref()).await?;
     let mut certificates = found.certificates().to_vec();
     let mut authentic = None;
     if let Some(anchor) = anchor {

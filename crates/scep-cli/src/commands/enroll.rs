@@ -17,7 +17,7 @@ pub(super) async fn run(
     out: &mut dyn Write,
     notes: &mut dyn Write,
 ) -> Result<(), Error> {
-    let settings = settings(&args.server, &args.trust, &args.protocol, Purpose::Enrol, notes)?;
+    let settings = settings(&args.trust, &args.protocol, Purpose::Enrol, notes)?;
     let subject = subject::parse(&args.subject)?;
     let extensions = requested_names(&args.names)?;
     let challenge = args.challenge.as_ref().map(|source| source.read()).transpose()?;

@@ -8,7 +8,7 @@ use scep_client::{Client, Identity};
 use scep_proto::client::{CaTrust, EnrolmentSettings, Issued, Polling, Purpose};
 use scep_proto::{CaAnchor, CaCertificates};
 
-use crate::cli::{ProtocolArgs, ServerArgs, TrustArgs};
+use crate::cli::{ProtocolArgs, TrustArgs};
 use crate::error::Error;
 use crate::files::{Target, certificates_to_pem};
 use crate::trust;
@@ -41,12 +41,12 @@ fn ca_pem(ca: &CaCertificates) -> String {
 }
 
 pub(super) fn settings(
-    server: &ServerArgs,
     trust: &TrustArgs,
     protocol: &ProtocolArgs,
     purpose: Purpose,
     notes: &mut dyn Write,
 ) -> Result<EnrolmentSettings, Error> {
+    let ca_identifier = trust.ca_identifier.clone();
     let trust = trust::trust(trust)?;
     if matches!(trust, CaTrust::Anchor(CaAnchor::TrustUnverified)) {
         let text = "WARNING: the CA is not verified; anyone on the way can read the challenge \
@@ -60,7 +60,7 @@ pub(super) fn settings(
     settings.policy = protocol.policy();
     settings.method = protocol.method.choice();
     settings.transaction_id = protocol.transaction_id.source();
-    settings.ca_identifier = server.ca_identifier.clone();
+    settings.ca_identifier = ca_identifier;
     settings.polling = Polling {
         interval: Duration::from_secs(protocol.poll_interval),
         max_polls: protocol.max_polls,

@@ -17,7 +17,7 @@ pub(super) async fn run(
     notes: &mut dyn Write,
 ) -> Result<(), Error> {
     let purpose = Purpose::Renew(args.message_type.message());
-    let settings = settings(&args.server, &args.trust, &args.protocol, purpose, notes)?;
+    let settings = settings(&args.trust, &args.protocol, purpose, notes)?;
     let challenge = args.challenge.as_ref().map(|source| source.read()).transpose()?;
     let client = super::client(&args.server)?;
     let old = files::read_certificate(&args.cert)?;

@@ -244,6 +244,25 @@ fn a_place_that_cannot_be_written_is_found_out_before_anything_is_sent() {
 }
 
 #[test]
+fn key_and_certificate_have_names_if_nobody_gives_any() {
+    let (server, work) = (TestServer::start([Act::Well]), Work::new());
+    let fingerprint = fingerprint(&server);
+    let outcome = work.scep([
+        "enroll",
+        &server.url,
+        "--subject",
+        "CN=device",
+        "--fingerprint",
+        &fingerprint,
+        "--ca-identifier",
+        "CA 1",
+    ]);
+    assert_eq!(outcome.code, 0, "{}", outcome.notes);
+    assert_eq!(work.files(), ["cert.pem", "key.pem"]);
+    assert!(server.seen()[1].target.ends_with("?operation=GetCACert&message=CA%201"));
+}
+
+#[test]
 fn a_key_that_is_there_is_used_and_never_replaced() {
     let (server, work) = (TestServer::start([Act::Well]), Work::new());
     let outcome = work.enroll_pinned(&server, &["--key-type", "rsa3072"]);

@@ -44,7 +44,8 @@ fn a_device_without_a_certificate_signs_itself_one_for_its_name_and_key() {
 fn a_csr_holds_subject_key_challenge_and_names_and_proves_the_key() {
     let subject = Name::build(&[(oid::COMMON_NAME, "device")]);
     let dns = GeneralName::new(GeneralNameValue::Dns("device.example".to_owned())).unwrap();
-    let (challenge, names) = (Secret::new("Pa55-word"), [subject_alt_name(&[dns.clone()])]);
+    let (challenge, names) =
+        (Secret::new("Pa55-word"), [subject_alt_name(std::slice::from_ref(&dns))]);
     let provider = scep_crypto::aws_lc_rs::provider();
     for (key, _) in kinds() {
         let key = keys::software(key);
@@ -54,7 +55,7 @@ fn a_csr_holds_subject_key_challenge_and_names_and_proves_the_key() {
         let csr = unsigned.finish(&signature).unwrap();
         assert_eq!((csr.subject(), csr.spki().as_ref()), (&subject, key.spki()));
         assert_eq!(csr.challenge_password(), Some(&challenge));
-        assert_eq!(csr.subject_alt_names(), [dns.clone()]);
+        assert_eq!(csr.subject_alt_names(), std::slice::from_ref(&dns));
         csr.verify(provider.verify, AlgorithmPolicy::Modern).unwrap();
     }
 }

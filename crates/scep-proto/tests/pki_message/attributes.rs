@@ -293,7 +293,7 @@ fn the_servers_nonce_is_its_own_and_as_long_as_the_peer_understands() {
         let answer = pending(&pkcs_req().with(oid::SENDER_NONCE, &[nonce]));
         let own = value(&answer, oid::SENDER_NONCE).unwrap();
         assert_eq!(own.len(), 2 + answered);
-        assert!(!own[2..].iter().any(|octet| *octet == 0xE7), "not a copy of the peer's");
+        assert!(!own[2..].contains(&0xE7), "not a copy of the peer's");
     }
 }
 

@@ -152,7 +152,12 @@ fn key_transports_that_nobody_knows_are_bad_algorithms() {
     let rid = issuer_and_serial(&pki().ra);
     let sha_256 = algorithm(oid::SHA256, Some(&NULL));
     let label = constructed(Tag::context(2), &algorithm(oid::P_SPECIFIED, Some(&octets(b"x"))));
-    let mixed = constructed(Tag::context(0), &sha_256);
+    let sha_1 = algorithm(oid::SHA1, Some(&NULL));
+    let mixed = [
+        constructed(Tag::context(0), &sha_256),
+        constructed(Tag::context(1), &algorithm(oid::MGF1, Some(&sha_1))),
+    ]
+    .concat();
     for (oid, parameters) in [
         (oid::SHA256_WITH_RSA, NULL.to_vec()),
         (oid::RSAES_OAEP, constructed(Tag::SEQUENCE, &label)),

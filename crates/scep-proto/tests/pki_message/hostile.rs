@@ -151,7 +151,7 @@ fn input_is_bounded_before_it_is_believed() {
     let many = DerWriter::encode(|der| {
         der.constructed(Tag::SEQUENCE, |der| {
             der.raw(&[5, 0].repeat(10_000));
-        })
+        });
     });
     assert_eq!(
         Unverified::parse(many).unwrap_err(),

@@ -6,9 +6,13 @@
 )]
 
 mod attributes;
+mod ca_certificates;
+mod capabilities;
 mod enveloped;
 mod hostile;
+mod http;
 mod oracle;
+mod peers;
 mod received;
 mod replies;
 mod requests;
@@ -16,3 +20,4 @@ mod round_trip;
 mod signed;
 mod support;
 mod uniform_failure;
+mod vectors;

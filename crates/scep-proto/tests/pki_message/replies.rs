@@ -101,7 +101,7 @@ fn every_reply_is_plain_der_and_two_other_libraries_read_it_alike() {
         assert_eq!(message.version, 1);
         assert_eq!(message.content_type, "1.2.840.113549.1.7.1");
         let sha_256 = algorithm(oid::SHA256, Some(&NULL));
-        assert_eq!(message.digest_algorithms, [sha_256.clone()]);
+        assert_eq!(message.digest_algorithms, std::slice::from_ref(&sha_256));
         let signer = only_signer(&message);
         assert_eq!(signer.version, 1);
         assert_eq!(signer.issuer, pki().ca.subject().der());
@@ -268,7 +268,7 @@ fn inside_a_success_is_a_degenerate_signed_data_octet_by_octet() {
         } else {
             (&seen.crls, &seen.certificates)
         };
-        assert_eq!(members.0, &[member.clone()]);
+        assert_eq!(members.0, std::slice::from_ref(&member));
         assert!(members.1.is_empty(), "certificates and CRLs are not mixed");
         assert_eq!((seen.version, seen.content, seen.signers.len()), (1, None, 0));
         // version 1, digestAlgorithms {}, encapContentInfo { id-data }, the set, signerInfos {}

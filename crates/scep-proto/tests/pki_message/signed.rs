@@ -184,7 +184,7 @@ fn digest_content_type_and_signature_must_all_fit() {
 fn the_digest_is_over_the_octets_of_the_content_and_nothing_if_there_is_none() {
     let empty = SignedMessage::request(device(), "20", Vec::new());
     assert!(crate::support::verify(&empty).is_ok());
-    let mut absent = empty.clone();
+    let mut absent = empty;
     absent.content = Content::Absent;
     assert!(crate::support::verify(&absent).is_ok());
 }

@@ -47,7 +47,7 @@ pub enum Content {
 pub struct Signer {
     /// The version.
     pub version: u8,
-    /// The sid, encoded: [`issuer_and_serial`] or [`key_identifier`].
+    /// The sid, encoded: `issuer_and_serial` or `key_identifier`.
     pub sid: Vec<u8>,
     /// digestAlgorithm, encoded.
     pub digest_algorithm: Vec<u8>,
