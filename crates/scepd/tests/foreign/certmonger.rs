@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::demo::{Demo, run, run_for, text};
@@ -14,6 +15,9 @@ fn scep_submit(demo: &Demo, endpoint: &str) -> Command {
     command
 }
 
+/// Its daemons get into each other's way on a busy machine.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Lets a certmonger of its own, on a bus of its own, ask for a certificate, and returns what it says of it in the end.
 fn request(
     demo: &Demo,
@@ -22,11 +26,12 @@ fn request(
     challenge: &str,
     wait_for: &str,
 ) -> String {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let (ca, ra) = (demo.file("ca.pem"), demo.file("ra.pem"));
     let script = format!(
         "certmonger -s -n -d 2 2>certmonger.log &
          daemon=$!
-         for try in 1 2 3 4 5 6 7 8 9 10; do getcert list-cas -s >/dev/null 2>&1 && break; sleep 0.3; done
+         for try in $(seq 60); do getcert list-cas -s >/dev/null 2>&1 && break; sleep 0.5; done
          getcert add-scep-ca -s -c demo -u {url} -N {ca} -r {ra}
          getcert request -s -c demo -k {work}/key.pem -f {work}/cert.pem -N CN=certmonger-1 \
              -D certmonger.example -L {challenge} -I r1
@@ -42,16 +47,25 @@ fn request(
     );
     let mut command = Command::new("dbus-run-session");
     command.args(["--", "sh", "-c", &script]).current_dir(workplace);
-    // Its requests and CAs are kept under the home directory: a fresh one each time.
-    command.env("HOME", workplace).env_remove("XDG_CONFIG_HOME").env("TMPDIR", workplace);
-    run_for(&mut command, Duration::from_secs(60))
+    // What it remembers is kept here, not where the last test, or this machine's own certmonger, keeps it.
+    for (variable, directory) in STATE {
+        command.env(variable, workplace.join(directory));
+    }
+    run_for(&mut command, Duration::from_secs(90))
 }
+
+/// Where certmonger keeps its state, by the environment variables that it reads.
+const STATE: [(&str, &str); 5] = [
+    ("CERTMONGER_REQUESTS_DIR", "requests"),
+    ("CERTMONGER_CAS_DIR", "cas"),
+    ("CERTMONGER_LOCAL_CA_DIR", "local"),
+    ("CERTMONGER_CONFIG_DIR", "config"),
+    ("CERTMONGER_TMPDIR", "tmp"),
+];
 
 fn state_directory(demo: &Demo, name: &str) -> PathBuf {
     let workplace = demo.workplace(name);
-    for directory in
-        [".config/certmonger/requests", ".config/certmonger/cas", ".config/certmonger/local"]
-    {
+    for (_, directory) in STATE {
         fs::create_dir_all(workplace.join(directory)).unwrap();
     }
     workplace
