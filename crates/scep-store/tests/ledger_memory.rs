@@ -4,8 +4,7 @@
 #![expect(unsafe_code, reason = "a global allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::cell::Cell;
 use std::time::Duration;
 
 use scep_store::{
@@ -21,7 +20,6 @@ const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
 
 #[test]
 fn a_used_challenge_costs_at_most_150_octets() {
-    let _alone = ALONE.lock().unwrap();
     let without = octets_of(|begin, _| begin);
     let with = octets_of(|begin, number| {
         // Ends in no particular order.
@@ -36,7 +34,6 @@ fn a_used_challenge_costs_at_most_150_octets() {
 
 #[test]
 fn a_device_keeps_no_more_slots_than_its_window_has() {
-    let _alone = ALONE.lock().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let store = MemoryStore::default();
     let endpoint = EndpointId::new("devices").unwrap();
@@ -51,7 +48,7 @@ fn a_device_keeps_no_more_slots_than_its_window_has() {
                 panic!("not fresh")
             };
             store.reject(reservation, Rejection { fail_info: 2 }, now).await.unwrap();
-            octets.push(IN_USE.load(Relaxed));
+            octets.push(IN_USE.get());
         }
     });
     assert_eq!(octets[10], octets[1_999]);
@@ -60,7 +57,7 @@ fn a_device_keeps_no_more_slots_than_its_window_has() {
 /// What a store holds after that many enrolments.
 fn octets_of(request: impl Fn(Begin, u64) -> Begin) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let before = IN_USE.load(Relaxed);
+    let before = IN_USE.get();
     let mut limits = MemoryLimits::default();
     limits.transactions = usize::MAX;
     limits.certificates = usize::MAX;
@@ -75,7 +72,7 @@ fn octets_of(request: impl Fn(Begin, u64) -> Begin) -> usize {
             store.commit(reservation, certificate(number), NOW).await.unwrap();
         }
     });
-    let octets = IN_USE.load(Relaxed).saturating_sub(before);
+    let octets = IN_USE.get().saturating_sub(before);
     assert_eq!(store.usage().unwrap().certificates, ENTRIES as usize);
     octets
 }
@@ -102,9 +99,10 @@ fn digest(kind: u8, number: u64) -> Sha256 {
     Sha256::new(octets)
 }
 
-/// The tests count the same octets.
-static ALONE: Mutex<()> = Mutex::new(());
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// What this thread has allocated and not given back: the harness reports other tests from threads of its own.
+    static IN_USE: Cell<usize> = const { Cell::new(0) };
+}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -114,13 +112,13 @@ struct Counting;
 // SAFETY: each call is passed on to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        IN_USE.fetch_add(layout.size(), Relaxed);
+        IN_USE.set(IN_USE.get().wrapping_add(layout.size()));
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Relaxed);
+        IN_USE.set(IN_USE.get().wrapping_sub(layout.size()));
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
