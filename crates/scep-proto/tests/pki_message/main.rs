@@ -9,6 +9,8 @@ mod attributes;
 mod ca_certificates;
 mod capabilities;
 mod enveloped;
+mod errors;
+mod foreign_openssl;
 mod hostile;
 mod http;
 mod oracle;
