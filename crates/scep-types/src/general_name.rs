@@ -66,14 +66,15 @@ impl GeneralName {
         }
     }
 
-    /// An entry made here, for our own requests; `None` for kinds whose content the value does not hold.
+    /// An entry made here, for our own requests; `None` for kinds whose content the value does not hold, and for what an
+    /// IA5String cannot hold.
     #[must_use]
     pub fn new(value: GeneralNameValue) -> Option<Self> {
         let mut der = DerWriter::new();
         match &value {
-            GeneralNameValue::Rfc822(text) => der.primitive(Tag::context(1), text.as_bytes()),
-            GeneralNameValue::Dns(text) => der.primitive(Tag::context(2), text.as_bytes()),
-            GeneralNameValue::Uri(text) => der.primitive(Tag::context(6), text.as_bytes()),
+            GeneralNameValue::Rfc822(text) => der.primitive(Tag::context(1), ascii(text)?),
+            GeneralNameValue::Dns(text) => der.primitive(Tag::context(2), ascii(text)?),
+            GeneralNameValue::Uri(text) => der.primitive(Tag::context(6), ascii(text)?),
             GeneralNameValue::Ip(IpAddr::V4(ip)) => der.primitive(Tag::context(7), &ip.octets()),
             GeneralNameValue::Ip(IpAddr::V6(ip)) => der.primitive(Tag::context(7), &ip.octets()),
             GeneralNameValue::Upn(text) => der.constructed(Tag::context(0), |der| {
@@ -98,6 +99,11 @@ impl GeneralName {
     pub fn value(&self) -> &GeneralNameValue {
         &self.value
     }
+}
+
+/// What an IA5String can hold.
+fn ascii(text: &str) -> Option<&[u8]> {
+    text.is_ascii().then_some(text.as_bytes())
 }
 
 fn read_value(tlv: &Tlv<'_>) -> Result<GeneralNameValue, Error> {

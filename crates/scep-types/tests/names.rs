@@ -184,6 +184,19 @@ fn built_names_take_the_narrowest_string_type() {
     assert_eq!(Name::parse(built.der().to_vec()), Ok(built));
 }
 
+#[test]
+fn what_an_ia5_string_cannot_hold_is_not_written() {
+    let text = || "bücher.example".to_owned();
+    for value in [
+        GeneralNameValue::Rfc822(text()),
+        GeneralNameValue::Dns(text()),
+        GeneralNameValue::Uri(text()),
+    ] {
+        assert_eq!(GeneralName::new(value), None);
+    }
+    assert!(GeneralName::new(GeneralNameValue::Upn(text())).is_some(), "a UTF8String");
+}
+
 fn general_names(content: impl FnOnce(&mut DerWriter)) -> Result<Vec<GeneralName>, Error> {
     GeneralName::parse_all(&Bytes::from(DerWriter::encode(|der| der.sequence(content))))
 }
