@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
 mod cli;
@@ -12,8 +13,8 @@ mod demo;
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) if error.use_stderr() => return one_line(&error),
-        Err(help) => help.exit(),
+        Err(help) if shows_help(&help) => help.exit(),
+        Err(error) => return one_line(&error),
     };
     log_to_stderr();
     let outcome = match cli.command {
@@ -35,10 +36,17 @@ fn log_to_stderr() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-/// The first line of what clap has to say; the usage is a `--help` away.
+/// Whether clap wants to show a help or a version, asked for or because nothing was said at all.
+fn shows_help(error: &clap::Error) -> bool {
+    !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// What clap has to say, on one line; the usage is a `--help` away.
 fn one_line(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let line = lines.join(" ");
+    let line = line.trim_start_matches("error: ");
     let _ = writeln!(std::io::stderr(), "scepd: {line}; see scepd --help");
     ExitCode::from(2)
 }

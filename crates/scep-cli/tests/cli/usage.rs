@@ -45,10 +45,17 @@ fn a_wrong_command_line_ends_with_2() {
         let work = Work::new();
         let outcome = work.scep(arguments.iter().copied());
         assert_eq!(outcome.code, 2, "{arguments:?}: {}", outcome.notes);
-        assert!(!outcome.notes.is_empty() && outcome.out.is_empty());
+        assert_eq!(outcome.notes.lines().count(), 1, "{}", outcome.notes);
+        assert!(outcome.notes.starts_with("scep: ") && outcome.out.is_empty());
         assert_eq!(work.files(), [""; 0], "{arguments:?}");
         assert!(!outcome.notes.contains("password@"));
     }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let outcome = Work::new().scep(["enroll", "http://127.0.0.1:9/", "--key", "k"]);
+    assert!(outcome.notes.contains("--subject <NAME>"), "{}", outcome.notes);
 }
 
 #[test]
