@@ -86,20 +86,19 @@ impl UnixTime {
     /// Times before the year 0 or after 9999 are written as the first or last second of these.
     pub fn write(self, der: &mut DerWriter) {
         let at = self.civil();
-        let digits = format!(
-            "{:04}{:02}{:02}{:02}{:02}{:02}Z",
-            at.year(),
-            u8::from(at.month()),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second()
-        );
-        match digits.as_bytes().split_at_checked(2) {
+        let year = u8::try_from(at.year() % 100).unwrap_or(0);
+        let century = u8::try_from(at.year() / 100).unwrap_or(0);
+        let pairs =
+            [century, year, at.month().into(), at.day(), at.hour(), at.minute(), at.second()];
+        let mut text = [b'Z'; 15];
+        for (place, pair) in text.chunks_exact_mut(2).zip(pairs) {
+            place.copy_from_slice(&[b'0' + pair / 10, b'0' + pair % 10]);
+        }
+        match text.split_first_chunk::<2>() {
             Some((_, utc)) if (1950..2050).contains(&at.year()) => {
                 der.primitive(Tag::UTC_TIME, utc);
             }
-            _ => der.primitive(Tag::GENERALIZED_TIME, digits.as_bytes()),
+            _ => der.primitive(Tag::GENERALIZED_TIME, &text),
         }
     }
 

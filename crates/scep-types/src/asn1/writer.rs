@@ -1,6 +1,9 @@
 use super::Tag;
 use crate::oid::Oid;
 
+/// Octets that [`DerWriter::encode`] starts with, enough for an extension or an attribute.
+const ROOM: usize = 64;
+
 /// Writes DER front to back; constructed elements are closures, their lengths are put in afterwards.
 ///
 /// ```
@@ -119,7 +122,7 @@ impl DerWriter {
     /// The DER that `content` writes.
     #[must_use]
     pub fn encode(content: impl FnOnce(&mut Self)) -> Vec<u8> {
-        let mut der = Self::new();
+        let mut der = Self::with_capacity(ROOM);
         content(&mut der);
         der.into_vec()
     }
@@ -139,7 +142,12 @@ impl DerWriter {
         }
         let (octets, used) = length_octets(length);
         let octets = octets.get(octets.len() - used..).unwrap_or_default();
-        self.out.splice(start - 1..start, octets.iter().copied());
+        let end = self.out.len();
+        self.out.resize(end + used - 1, 0);
+        self.out.copy_within(start..end, start + used - 1);
+        if let Some(place) = self.out.get_mut(start - 1..start + used - 1) {
+            place.copy_from_slice(octets);
+        }
     }
 
     fn length(&mut self, length: usize) {
