@@ -9,7 +9,7 @@ use bytes::Bytes;
 use scep_types::oid::Oid;
 use scep_types::{
     AlgorithmPolicy, Certificate, ContentCipher, ContentKey, CryptoProvider, DigestAlgorithm,
-    KeyTransport, Name, SignatureScheme, UnixTime,
+    KeyTransport, Name, SignatureScheme, UnixTime, hex,
 };
 use zeroize::Zeroizing;
 
@@ -158,7 +158,8 @@ impl<'a> Signer<'a> {
         provider: &CryptoProvider,
     ) -> Result<(), Error> {
         let SignedData { content_type, content, .. } = self.message;
-        self.info.verify(*content_type, content, certificate, self.scheme()?, provider)
+        self.info.verify(*content_type, content, certificate, self.scheme()?, provider)?;
+        Ok(())
     }
 }
 
@@ -244,14 +245,13 @@ impl<'a> Recipient<'a> {
 /// Serial number and issuer, or the key identifier; octets in upper-case hexadecimal.
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = |octets: &Bytes| -> String {
-            octets.iter().map(|octet| format!("{octet:02X}")).collect()
-        };
         match self {
             Self::IssuerAndSerial(issuer, serial) => {
-                write!(f, "serial number {} of {issuer}", hex(serial))
+                write!(f, "serial number {} of {issuer}", hex::upper(serial))
             }
-            Self::KeyIdentifier(identifier) => write!(f, "key identifier {}", hex(identifier)),
+            Self::KeyIdentifier(identifier) => {
+                write!(f, "key identifier {}", hex::upper(identifier))
+            }
         }
     }
 }

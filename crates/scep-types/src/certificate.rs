@@ -6,7 +6,7 @@ use crate::asn1::{Reader, Tag, Tlv};
 use crate::oid::{self, Oid};
 use crate::{
     AlgorithmPolicy, Error, KeyKind, KeyUsage, Name, SignatureScheme, SignatureVerifier, Structure,
-    Validity, spki_key_kind,
+    Validity, hex, spki_key_kind,
 };
 
 /// Octets a certificate may have.
@@ -108,7 +108,7 @@ impl Certificate {
     pub fn serial_hex(&self) -> String {
         let zeros = self.serial.iter().take_while(|octet| **octet == 0).count();
         let digits = self.serial.get(zeros..).unwrap_or_default();
-        digits.iter().map(|octet| format!("{octet:02X}")).collect()
+        hex::upper(digits)
     }
 
     /// The issuer.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{ContentCipher, ContentKey, DigestAlgorithm, KeyTransport, SignatureScheme};
+use crate::{ContentCipher, ContentKey, DigestAlgorithm, KeyTransport, SignatureScheme, hex};
 
 /// The crypto a host hands in: a plain struct of small traits, no process-wide default.
 ///
@@ -134,7 +134,7 @@ impl Digest {
     /// Upper-case hexadecimal, as fingerprints are shown.
     #[must_use]
     pub fn to_hex(&self) -> String {
-        self.as_ref().iter().map(|octet| format!("{octet:02X}")).collect()
+        hex::upper(self.as_ref())
     }
 }
 

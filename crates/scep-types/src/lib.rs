@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod asn1;
+pub mod hex;
 pub mod oid;
 
 mod algorithm;

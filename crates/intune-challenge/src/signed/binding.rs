@@ -2,7 +2,7 @@ use std::fmt;
 
 use scep_types::{
     Authorization, Basis, CryptoError, Csr, DigestAlgorithm, DigestProvider, GeneralName,
-    NameAssurance, UnixTime, oid,
+    NameAssurance, UnixTime, hex, oid,
 };
 use zeroize::Zeroizing;
 
@@ -86,7 +86,7 @@ impl BoundChallenge {
     /// That this CSR was authorised by a signed challenge; names are vouched for if each of them was compared.
     #[must_use]
     pub fn authorization(&self) -> Authorization {
-        let replay_key = self.replay_key.iter().map(|octet| format!("{octet:02x}")).collect();
+        let replay_key = hex::lower(&self.replay_key);
         Authorization::assertion(&self.csr, Basis::SignedChallenge(replay_key), self.names)
     }
 }

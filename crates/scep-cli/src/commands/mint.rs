@@ -5,7 +5,7 @@ use std::time::Duration;
 use intune_challenge::signed::{Algorithm, Claims, Issuer};
 use scep_client::now;
 use scep_crypto::aws_lc_rs::provider;
-use scep_types::{KeyKind, Secret, UnixTime};
+use scep_types::{KeyKind, Secret, UnixTime, hex};
 use serde_json::json;
 
 use crate::cli::MintArgs;
@@ -43,9 +43,8 @@ fn algorithm_for(key: KeyKind) -> Result<Algorithm, Usage> {
 fn claims(args: &MintArgs, now: UnixTime) -> Result<Claims, Error> {
     let mut nonce = [0; 16];
     provider().random.fill(&mut nonce)?;
-    let nonce: String = nonce.iter().map(|octet| format!("{octet:02x}")).collect();
     let expires = now.plus(Duration::from_secs(args.ttl));
-    let mut claims = Claims::new(&args.subject, Secret::new(nonce), now, expires);
+    let mut claims = Claims::new(&args.subject, Secret::new(hex::lower(&nonce)), now, expires);
     claims.issuer = args.issuer.clone();
     claims.audience = args.audience.clone();
     claims.device_name = args.device_name.clone();

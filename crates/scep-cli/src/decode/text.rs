@@ -3,14 +3,14 @@
 use std::fmt;
 
 use scep_types::oid::{self, Oid};
-use scep_types::{ContentCipher, CryptoError, DigestAlgorithm, KeyTransport, SignatureScheme};
+use scep_types::{ContentCipher, CryptoError, DigestAlgorithm, KeyTransport, SignatureScheme, hex};
 
 /// Octets shown of a value that nobody knows.
 const MAX_SHOWN: usize = 64;
 
 /// Upper-case hexadecimal, cut off where it gets long.
 pub(super) fn hex(octets: &[u8]) -> String {
-    let shown: String = octets.iter().take(MAX_SHOWN).map(|octet| format!("{octet:02X}")).collect();
+    let shown = hex::upper(octets.get(..MAX_SHOWN).unwrap_or(octets));
     if octets.len() > MAX_SHOWN { format!("{shown}… ({} octets)", octets.len()) } else { shown }
 }
 

@@ -1,7 +1,7 @@
 //! One transaction: from the first message built to the certificate found.
 
 use bytes::Bytes;
-use scep_types::{Certificate, DigestAlgorithm, UnixTime};
+use scep_types::{Certificate, DigestAlgorithm, UnixTime, hex};
 
 use super::enrolment::{Enrolment, Exchange, Issued, Next, SealedAnswer, Step};
 use super::enrolment::{UnsignedRequest, Waiting};
@@ -223,17 +223,13 @@ impl RequestForm {
 
 fn transaction_id(enrolment: &Enrolment, turn: &Turn) -> Result<TransactionId, Error> {
     match enrolment.settings.transaction_id {
-        TransactionIdSource::Random => TransactionId::new(&hex(&turn.transaction_id)),
+        TransactionIdSource::Random => TransactionId::new(&hex::lower(&turn.transaction_id)),
         TransactionIdSource::KeyHash => {
             let digests = enrolment.provider.digest;
             let hash = digests.digest(DigestAlgorithm::Sha256, enrolment.csr.spki())?;
             TransactionId::new(&hash.to_hex())
         }
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 impl Unsigned {

@@ -12,7 +12,7 @@ use scep_proto::client::{
 use scep_proto::{CaCertificates, FallbackKey, MessageRandom, TransactionId};
 use scep_types::{
     AlgorithmPolicy, Certificate, CryptoProvider, DigestAlgorithm, GeneralName, GeneralNameValue,
-    KeyKind, Name, Secret, SignatureScheme, SigningKey, UnixTime, Validity, oid,
+    KeyKind, Name, Secret, SignatureScheme, SigningKey, UnixTime, Validity, hex, oid,
 };
 
 /// A key, and the self-signed certificate that speaks for it.
@@ -62,7 +62,7 @@ impl Device {
         let unsigned = csr(&self.subject, spki, Some(challenge), &names, SCHEME);
         let csr = unsigned.bytes().to_vec();
         let csr = unsigned.finish(&self.key.sign(SCHEME, &csr)?)?;
-        let id = TransactionId::new(&hex(&self.draw::<16>()?))?;
+        let id = TransactionId::new(&hex::lower(&self.draw::<16>()?))?;
         let settings = RequestSettings {
             transaction_id: &id,
             signer: &self.signer,
@@ -99,9 +99,4 @@ impl Device {
         self.provider.random.fill(&mut drawn)?;
         Ok(drawn)
     }
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

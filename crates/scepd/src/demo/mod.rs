@@ -19,11 +19,11 @@ use anyhow::{Context, Result};
 use scep_crypto::aws_lc_rs;
 use scep_proto::{CaAnchor, UnauthenticatedCa};
 use scep_server::ScepService;
-use scep_types::{Certificate, DigestAlgorithm, Secret, UnixTime};
+use scep_types::{Certificate, DigestAlgorithm, Secret, UnixTime, hex};
 use tokio::net::TcpListener;
 
 use crate::cli::DemoArgs;
-use device::{Device, hex};
+use device::Device;
 use directory::Directory;
 use endpoints::{LEGACY, MANUAL, SIGNED, STATIC, Wiring};
 use pki::Pki;
@@ -134,7 +134,7 @@ impl Stage {
     /// Command lines that work as they stand.
     fn how_to_go_on(&self, directory: &Directory) -> String {
         let (origin, password) = (&self.origin, self.password.expose());
-        let fingerprint = self.fingerprint().map(|octets| hex(&octets)).unwrap_or_default();
+        let fingerprint = self.fingerprint().map(|octets| hex::lower(&octets)).unwrap_or_default();
         let path = |name| directory.path(name).display().to_string();
         let (ca, certificate) = (path("ca.pem"), path("device-1.pem"));
         format!(
@@ -177,5 +177,5 @@ fn now() -> Result<UnixTime> {
 fn password() -> Result<Secret> {
     let mut drawn = [0; 8];
     aws_lc_rs::provider().random.fill(&mut drawn)?;
-    Ok(Secret::new(hex(&drawn)))
+    Ok(Secret::new(hex::lower(&drawn)))
 }

@@ -9,9 +9,9 @@ use intune_challenge::signed::{Algorithm, Claims, Issuer};
 use scep_crypto::aws_lc_rs::{self, SoftwareKey};
 use scep_proto::client::CertRep;
 use scep_proto::{CaCertificates, FailInfo};
-use scep_types::{Certificate, Secret, UnixTime};
+use scep_types::{Certificate, Secret, UnixTime, hex};
 
-use super::device::{Device, Request, hex};
+use super::device::{Device, Request};
 use super::report::{Line, Report, milliseconds};
 use super::witness::{Heard, Witness};
 
@@ -80,7 +80,7 @@ impl Scenario<'_> {
     pub(super) fn mint(&self, device: &str, dns: &[&str], issued_at: UnixTime) -> Result<Secret> {
         let mut nonce = [0; 16];
         aws_lc_rs::provider().random.fill(&mut nonce)?;
-        let nonce = Secret::new(hex(&nonce));
+        let nonce = Secret::new(hex::lower(&nonce));
         let mut claims = Claims::new(device, nonce, issued_at, issued_at.plus(LIFETIME));
         claims.issuer = Some("demo-mdm".to_owned());
         claims.audience = Some(self.signed_url.to_owned());
