@@ -1,6 +1,7 @@
 //! A crypto provider that counts what it is asked for: two requests that must not be told apart by time must at least ask
 //! for the same operations.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scep_types::{
@@ -14,7 +15,7 @@ use scep_types::{
 pub struct Counting {
     inner: CryptoProvider,
     digests: AtomicUsize,
-    verifications: AtomicUsize,
+    verifications: Arc<AtomicUsize>,
     encryptions: AtomicUsize,
     decryptions: AtomicUsize,
     wraps: AtomicUsize,
@@ -54,7 +55,7 @@ impl Counting {
         Box::leak(Box::new(Self {
             inner,
             digests: zero(),
-            verifications: zero(),
+            verifications: Arc::default(),
             encryptions: zero(),
             decryptions: zero(),
             wraps: zero(),
@@ -110,7 +111,22 @@ impl SignatureVerifier for Counting {
         scheme: SignatureScheme,
         spki: &[u8],
     ) -> Result<Box<dyn VerifyingKey>, CryptoError> {
-        self.inner.verify.verifying_key(scheme, spki)
+        let key = self.inner.verify.verifying_key(scheme, spki)?;
+        Ok(Box::new(CountingVerifyingKey { key, verifications: Arc::clone(&self.verifications) }))
+    }
+}
+
+/// A parsed key whose verifications are counted.
+#[derive(Debug)]
+struct CountingVerifyingKey {
+    key: Box<dyn VerifyingKey>,
+    verifications: Arc<AtomicUsize>,
+}
+
+impl VerifyingKey for CountingVerifyingKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+        count(&self.verifications);
+        self.key.verify(message, signature)
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use scep_types::asn1::{DerWriter, Limits, Reader, Tag, Tlv, survey};
 use scep_types::oid::{self, Oid};
 use scep_types::{AlgorithmPolicy, Certificate, CryptoError, CryptoProvider, DigestAlgorithm};
-use scep_types::{SignatureScheme, SignatureVerifier};
+use scep_types::{SignatureScheme, VerifyingKey};
 
 use super::{IssuerAndSerial, open_content_info};
 use crate::attributes::Attributes;
@@ -165,7 +165,7 @@ impl SignerInfo {
         })
     }
 
-    /// Verifies contentType, messageDigest and the signature (RFC 5652 §5.4 and §5.6).
+    /// Verifies contentType, messageDigest and the signature (RFC 5652 §5.4 and §5.6); the key it verified with.
     pub(crate) fn verify(
         &self,
         content_type: Oid,
@@ -173,7 +173,7 @@ impl SignerInfo {
         signer: &Certificate,
         scheme: SignatureScheme,
         provider: &CryptoProvider,
-    ) -> Result<(), Error> {
+    ) -> Result<Box<dyn VerifyingKey>, Error> {
         if self.attributes.content_type()? != Some(content_type) {
             return Err(Misbehaviour::ContentTypeMismatch.into());
         }
@@ -181,19 +181,16 @@ impl SignerInfo {
         if self.attributes.message_digest()?.as_deref() != Some(digest.as_ref()) {
             return Err(Misbehaviour::DigestMismatch.into());
         }
-        self.verify_signature(signer, scheme, provider.verify)
+        let key = provider.verify.verifying_key(scheme, signer.spki())?;
+        self.verify_signature(&*key)?;
+        Ok(key)
     }
 
     /// Verifies over the attributes in the order received and, failing that, in DER order: OpenSSL signs the one,
     /// Bouncy Castle the other, and both are in the field.
-    fn verify_signature(
-        &self,
-        signer: &Certificate,
-        scheme: SignatureScheme,
-        verifier: &dyn SignatureVerifier,
-    ) -> Result<(), Error> {
+    fn verify_signature(&self, key: &dyn VerifyingKey) -> Result<(), Error> {
         let received = as_set(&self.signed_attributes);
-        match verifier.verify(scheme, signer.spki(), &received, &self.signature) {
+        match key.verify(&received, &self.signature) {
             Err(CryptoError::InvalidSignature) => {}
             other => return Ok(other?),
         }
@@ -201,12 +198,10 @@ impl SignerInfo {
         if sorted == received {
             return Err(Misbehaviour::SignatureInvalid.into());
         }
-        verifier.verify(scheme, signer.spki(), &sorted, &self.signature).map_err(
-            |error| match error {
-                CryptoError::InvalidSignature => Misbehaviour::SignatureInvalid.into(),
-                other => other.into(),
-            },
-        )
+        key.verify(&sorted, &self.signature).map_err(|error| match error {
+            CryptoError::InvalidSignature => Misbehaviour::SignatureInvalid.into(),
+            other => other.into(),
+        })
     }
 
     fn sorted_attributes(&self) -> Result<Vec<u8>, Error> {

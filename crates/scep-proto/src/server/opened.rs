@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use scep_types::asn1::{Reader, Tag};
 use scep_types::{
-    AlgorithmPolicy, Certificate, ContentKey, CryptoError, CryptoProvider, Csr, Name, VerifiedCsr,
+    AlgorithmPolicy, Certificate, ContentKey, CryptoError, CryptoProvider, Csr, Name,
+    SignatureScheme, SignatureVerifier, VerifiedCsr, VerifyingKey,
 };
 use zeroize::Zeroizing;
 
@@ -83,11 +84,12 @@ pub(super) fn open(
     let sealed = wrapped.sealed;
     match sealed.kind() {
         SealedKind::Enrol | SealedKind::Renew => {
-            match prove_csr(plaintext.ok(), provider, policy) {
+            let verifier = SignerFirst { sealed: &sealed, others: provider.verify };
+            match prove_csr(plaintext.ok(), &verifier, policy) {
                 Ok(csr) => Ok(enrolment(sealed, csr, recipient)),
                 Err(refusal) => {
                     if !refusal.verified_a_signature {
-                        same_work_as_a_bad_signature(&sealed, provider);
+                        same_work_as_a_bad_signature(&sealed);
                     }
                     Err(sealed.rejected(Error::Undecipherable(refusal.cause)))
                 }
@@ -110,7 +112,7 @@ struct Refusal {
 
 fn prove_csr(
     plaintext: Option<Zeroizing<Vec<u8>>>,
-    provider: &CryptoProvider,
+    verifier: &dyn SignatureVerifier,
     policy: AlgorithmPolicy,
 ) -> Result<VerifiedCsr, Refusal> {
     let refuse = |cause, verified_a_signature| Refusal { cause, verified_a_signature };
@@ -118,7 +120,7 @@ fn prove_csr(
     // The buffer is zeroized when the last slice of the CSR is gone: it holds the challengePassword.
     let csr =
         Csr::parse(Bytes::from_owner(plaintext)).map_err(|error| refuse(Some(error), false))?;
-    csr.verify(provider.verify, policy).map_err(|error| {
+    csr.verify(verifier, policy).map_err(|error| {
         let verified = error == scep_types::Error::Crypto(CryptoError::InvalidSignature);
         refuse(Some(error), verified)
     })
@@ -126,10 +128,39 @@ fn prove_csr(
 
 /// Verifies something that cannot verify, so that bad padding and a bad CSR cost the same RSA operation and cannot be
 /// told apart by the clock.
-fn same_work_as_a_bad_signature(sealed: &Sealed, provider: &CryptoProvider) {
-    let signer = sealed.signer();
-    let result = provider.verify.verify(sealed.scheme(), signer.spki(), signer.der(), &[1; 256]);
+fn same_work_as_a_bad_signature(sealed: &Sealed) {
+    let result = sealed.signer_key().verify(sealed.signer().der(), &[1; 256]);
     std::hint::black_box(result.is_ok());
+}
+
+/// Verifies with the signer's key, parsed already, where it is the one; it signs the CSR too as a rule.
+struct SignerFirst<'a> {
+    sealed: &'a Sealed,
+    others: &'a dyn SignatureVerifier,
+}
+
+impl SignatureVerifier for SignerFirst<'_> {
+    fn verify(
+        &self,
+        scheme: SignatureScheme,
+        spki: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError> {
+        if scheme == self.sealed.scheme() && spki == self.sealed.signer().spki() {
+            self.sealed.signer_key().verify(message, signature)
+        } else {
+            self.others.verify(scheme, spki, message, signature)
+        }
+    }
+
+    fn verifying_key(
+        &self,
+        scheme: SignatureScheme,
+        spki: &[u8],
+    ) -> Result<Box<dyn VerifyingKey>, CryptoError> {
+        self.others.verifying_key(scheme, spki)
+    }
 }
 
 fn enrolment(sealed: Sealed, csr: VerifiedCsr, recipient: usize) -> Opened {

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use scep_types::asn1::Reader;
 use scep_types::{
     AlgorithmPolicy, Certificate, ContentCipher, ContentKey, CryptoProvider, DecryptionKey,
-    DigestAlgorithm, KeyTransport, SignatureScheme, UnixTime,
+    DigestAlgorithm, KeyTransport, SignatureScheme, UnixTime, VerifyingKey,
 };
 
 use super::opened::{self, Opened};
@@ -57,6 +59,7 @@ pub struct Sealed {
     kind: SealedKind,
     signer: Certificate,
     scheme: SignatureScheme,
+    signer_key: Arc<dyn VerifyingKey>,
     signing_time: Option<UnixTime>,
     envelope: Bytes,
     reply: Reply,
@@ -104,6 +107,16 @@ pub struct Wrapped {
     recipient: usize,
 }
 
+/// What the signature vouches for.
+struct Vouched {
+    /// `None` for a poll.
+    kind: Option<SealedKind>,
+    signer: Certificate,
+    scheme: SignatureScheme,
+    signer_key: Arc<dyn VerifyingKey>,
+    signing_time: Option<UnixTime>,
+}
+
 impl Unverified {
     /// Reads a pkiMessage, BER or DER.
     ///
@@ -138,7 +151,7 @@ impl Unverified {
             recipient: None,
         };
         match self.verified(provider, policy, &mut reply) {
-            Ok((kind, signer, scheme, signing_time)) => {
+            Ok(Vouched { kind, signer, scheme, signer_key, signing_time }) => {
                 reply.recipient = Some(signer.clone());
                 Ok(match kind {
                     None => Verified::Poll(Poll { signer, reply }),
@@ -148,6 +161,7 @@ impl Unverified {
                             kind,
                             signer,
                             scheme,
+                            signer_key,
                             signing_time,
                             envelope,
                             reply,
@@ -165,14 +179,15 @@ impl Unverified {
         provider: &CryptoProvider,
         policy: AlgorithmPolicy,
         reply: &mut Reply,
-    ) -> Result<(Option<SealedKind>, Certificate, SignatureScheme, Option<UnixTime>), Error> {
+    ) -> Result<Vouched, Error> {
         let info = self.signed.signer()?;
         // Unverified still, but echoing it tells the peer nothing it did not say.
         reply.sender_nonce = info.attributes.sender_nonce()?;
         let scheme = info.scheme(policy)?;
         reply.digest = info.digest()?;
         let signer = info.find(&self.signed.certificates).ok_or(Misbehaviour::SignerNotFound)?;
-        info.verify(self.signed.content_type, &self.signed.content, signer, scheme, provider)?;
+        let signer_key =
+            info.verify(self.signed.content_type, &self.signed.content, signer, scheme, provider)?;
         let kind = match info.attributes.message_type()? {
             MessageType::PKCS_REQ => Some(SealedKind::Enrol),
             MessageType::RENEWAL_REQ => Some(SealedKind::Renew),
@@ -181,7 +196,14 @@ impl Unverified {
             MessageType::GET_CRL => Some(SealedKind::GetCrl),
             other => return Err(Misbehaviour::UnexpectedMessageType(other).into()),
         };
-        Ok((kind, signer.clone(), scheme, info.attributes.signing_time()?))
+        let signing_time = info.attributes.signing_time()?;
+        Ok(Vouched {
+            kind,
+            signer: signer.clone(),
+            scheme,
+            signer_key: signer_key.into(),
+            signing_time,
+        })
     }
 }
 
@@ -288,6 +310,11 @@ impl Sealed {
         let (recipient, index) = envelope.find_recipient(ours)?;
         let recipient = (recipient.transport()?, recipient.encrypted_key.clone(), index);
         Ok((envelope, cipher, iv, recipient))
+    }
+
+    /// The signer's key, which signs the CSR as well as a rule.
+    pub(super) fn signer_key(&self) -> &dyn VerifyingKey {
+        &*self.signer_key
     }
 
     pub(super) fn rejected(self, error: Error) -> Box<Rejected> {
