@@ -23,6 +23,9 @@ pub struct Row {
     /// The ratio it should reach; not for machines.
     #[serde(skip)]
     pub target: Option<f64>,
+    /// The nanoseconds it may take, whatever the floor; not for machines.
+    #[serde(skip)]
+    pub target_ns: Option<f64>,
     /// The allocations it may make; not for machines.
     #[serde(skip)]
     pub target_allocs: Option<u64>,
@@ -30,16 +33,41 @@ pub struct Row {
 
 /// An operation and its floor.
 pub struct Bench<'a> {
-    /// What is measured.
-    pub name: &'a str,
-    /// One operation; whatever must be fresh for it is made outside.
-    pub operation: &'a mut dyn FnMut() -> Result<()>,
-    /// Its raw operations.
-    pub floor: &'a mut dyn FnMut() -> Result<()>,
-    /// The ratio it should reach.
-    pub target: Option<f64>,
-    /// The allocations it may make.
-    pub target_allocs: Option<u64>,
+    name: &'a str,
+    operation: &'a mut dyn FnMut() -> Result<()>,
+    floor: &'a mut dyn FnMut() -> Result<()>,
+    target: Option<f64>,
+    target_ns: Option<f64>,
+    target_allocs: Option<u64>,
+}
+
+impl<'a> Bench<'a> {
+    /// Measures one `operation`, whatever must be fresh for it made outside, beside its raw operations; without targets.
+    pub fn new(
+        name: &'a str,
+        operation: &'a mut dyn FnMut() -> Result<()>,
+        floor: &'a mut dyn FnMut() -> Result<()>,
+    ) -> Self {
+        Self { name, operation, floor, target: None, target_ns: None, target_allocs: None }
+    }
+
+    /// The same with a ratio it should reach.
+    #[must_use]
+    pub fn within(self, ratio: f64) -> Self {
+        Self { target: Some(ratio), ..self }
+    }
+
+    /// The same with the nanoseconds it may take.
+    #[must_use]
+    pub fn within_ns(self, nanoseconds: f64) -> Self {
+        Self { target_ns: Some(nanoseconds), ..self }
+    }
+
+    /// The same with the allocations it may make.
+    #[must_use]
+    pub fn within_allocs(self, allocations: u64) -> Self {
+        Self { target_allocs: Some(allocations), ..self }
+    }
 }
 
 impl std::fmt::Debug for Bench<'_> {
@@ -85,6 +113,7 @@ impl Bench<'_> {
             allocs: count(|round| round.allocations),
             bytes: count(|round| round.octets),
             target: self.target,
+            target_ns: self.target_ns,
             target_allocs: self.target_allocs,
         })
     }

@@ -1,19 +1,16 @@
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::Row;
 
-#[derive(Serialize)]
-struct Rows<'a> {
-    rows: &'a [Row],
-}
-
-/// Prints the rows as a table, says which targets are missed, and writes them to the file after `--json`, if given.
+/// Prints the rows as a table, says which targets are missed, and puts them into the file after `--json`, if given.
+///
+/// `cargo bench` gives that file to each bench in turn: rows that another one put there stay.
 ///
 /// # Errors
-/// Standard output or the file cannot be written, or `--json` has no file.
+/// Standard output or the file cannot be written, the file is there and no such file, or `--json` has no file.
 pub fn finish(rows: &[Row]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(
@@ -38,6 +35,15 @@ pub fn finish(rows: &[Row]) -> io::Result<()> {
                 row.name, row.ratio
             )?;
         }
+        if let Some(target) = row.target_ns.filter(|target| row.ns > *target) {
+            writeln!(
+                out,
+                "MISSED: {} takes {:.1} µs, {:.1} is the target",
+                row.name,
+                row.ns / 1000.0,
+                target / 1000.0
+            )?;
+        }
         if let Some(target) = row.target_allocs.filter(|target| row.allocs > *target) {
             writeln!(
                 out,
@@ -47,8 +53,30 @@ pub fn finish(rows: &[Row]) -> io::Result<()> {
         }
     }
     match json_file()? {
-        Some(path) => std::fs::write(path, serde_json::to_vec(&Rows { rows })?),
+        Some(path) => write_json(&path, rows),
         None => Ok(()),
+    }
+}
+
+fn write_json(path: &Path, rows: &[Row]) -> io::Result<()> {
+    let mut all = match std::fs::read(path) {
+        Ok(text) => rows_of(serde_json::from_slice(&text)?)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    all.retain(|old| rows.iter().all(|row| old["name"] != row.name));
+    for row in rows {
+        all.push(serde_json::to_value(row)?);
+    }
+    std::fs::write(path, serde_json::to_vec(&json!({ "rows": all }))?)
+}
+
+fn rows_of(mut file: Value) -> io::Result<Vec<Value>> {
+    let invalid =
+        || io::Error::new(io::ErrorKind::InvalidData, "the file after --json has no rows");
+    match file.get_mut("rows").map(Value::take) {
+        Some(Value::Array(rows)) => Ok(rows),
+        _ => Err(invalid()),
     }
 }
 

@@ -51,14 +51,14 @@ fn pki_operation_signed(runtime: &Runtime) -> Result<Row> {
     let (raw, raw_challenge) =
         (raw_like(&csrs)?, RawChallenge::rs256(RSA_ANCHOR, challenge.expose())?);
     let mut requests = requests(&device, &csrs)?.into_iter();
-    let row = Bench {
-        name: "pki_operation/signed_rs256",
-        operation: &mut || pki_operation(runtime, &endpoint, requests.next()),
-        floor: &mut || raw.enrolment().and_then(|()| raw_challenge.verify()),
-        target: Some(1.06),
-        target_allocs: Some(200),
-    };
-    let row = row.run()?;
+    let row = Bench::new(
+        "pki_operation/signed_rs256",
+        &mut || pki_operation(runtime, &endpoint, requests.next()),
+        &mut || raw.enrolment().and_then(|()| raw_challenge.verify()),
+    )
+    .within(1.06)
+    .within_allocs(200)
+    .run()?;
     ensure!(issued.count() == Bench::RUNS, "a request was refused");
     Ok(row)
 }
@@ -72,14 +72,12 @@ fn pki_operation_static(runtime: &Runtime) -> Result<Row> {
     let csrs = vec![device.csr(&password)?; Bench::RUNS];
     let raw = raw_like(&csrs)?;
     let mut requests = requests(&device, &csrs)?.into_iter();
-    let row = Bench {
-        name: "pki_operation/static",
-        operation: &mut || pki_operation(runtime, &endpoint, requests.next()),
-        floor: &mut || raw.enrolment(),
-        target: None,
-        target_allocs: None,
-    };
-    let row = row.run()?;
+    let row = Bench::new(
+        "pki_operation/static",
+        &mut || pki_operation(runtime, &endpoint, requests.next()),
+        &mut || raw.enrolment(),
+    )
+    .run()?;
     ensure!(issued.count() == Bench::RUNS, "a request was refused");
     Ok(row)
 }
@@ -92,18 +90,16 @@ fn parse_and_verify() -> Result<Row> {
     let csr = device.csr(&password)?;
     let (request, raw) = (device.request(&csr)?, raw_like(&[csr])?);
     let provider = provider();
-    Bench {
-        name: "proto/parse_and_verify",
-        operation: &mut || {
+    Bench::new(
+        "proto/parse_and_verify",
+        &mut || {
             let request = Unverified::parse(request.clone())?;
             let verified = request.verify(&provider, AlgorithmPolicy::Modern);
             drop(black_box(verified.map_err(|rejected| rejected.error)?));
             Ok(())
         },
-        floor: &mut || raw.verify_message(),
-        target: None,
-        target_allocs: None,
-    }
+        &mut || raw.verify_message(),
+    )
     .run()
 }
 
@@ -111,13 +107,10 @@ fn verify_rs256() -> Result<Row> {
     let challenge = Mdm::new(RSA_ANCHOR, Algorithm::Rs256)?.mint()?;
     let (verifier, raw) =
         (verifier(RSA_ANCHOR)?, RawChallenge::rs256(RSA_ANCHOR, challenge.expose())?);
-    Bench {
-        name: "challenge/verify_rs256",
-        operation: &mut || verify(&verifier, &challenge),
-        floor: &mut || raw.verify(),
-        target: Some(1.25),
-        target_allocs: None,
-    }
+    Bench::new("challenge/verify_rs256", &mut || verify(&verifier, &challenge), &mut || {
+        raw.verify()
+    })
+    .within(1.25)
     .run()
 }
 
@@ -125,13 +118,9 @@ fn verify_es256() -> Result<Row> {
     let challenge = Mdm::new(P256_ANCHOR, Algorithm::Es256)?.mint()?;
     let (verifier, raw) =
         (verifier(P256_ANCHOR)?, RawChallenge::es256(P256_ANCHOR, challenge.expose())?);
-    Bench {
-        name: "challenge/verify_es256",
-        operation: &mut || verify(&verifier, &challenge),
-        floor: &mut || raw.verify(),
-        target: None,
-        target_allocs: None,
-    }
+    Bench::new("challenge/verify_es256", &mut || verify(&verifier, &challenge), &mut || {
+        raw.verify()
+    })
     .run()
 }
 
@@ -146,9 +135,9 @@ fn gate(runtime: &Runtime) -> Result<Row> {
     let mut csrs = fresh_csrs(&device)?.into_iter();
     let store = MemoryStore::default();
     let endpoint = EndpointId::new("bench")?;
-    Bench {
-        name: "gate/rs256",
-        operation: &mut || {
+    Bench::new(
+        "gate/rs256",
+        &mut || {
             let csr = Csr::parse(csrs.next().context("too few CSRs")?)?;
             let begin = admitted(&endpoint, &verifier, &csr)?;
             match runtime.block_on(store.begin(&begin, NOW))? {
@@ -157,10 +146,9 @@ fn gate(runtime: &Runtime) -> Result<Row> {
             }
             Ok(())
         },
-        floor: &mut || raw.verify(),
-        target: Some(1.6),
-        target_allocs: None,
-    }
+        &mut || raw.verify(),
+    )
+    .within(1.6)
     .run()
 }
 
