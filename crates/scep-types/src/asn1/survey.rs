@@ -53,11 +53,10 @@ fn walk(
     max_depth: usize,
     visit: &mut dyn FnMut(&Header) -> Result<(), Asn1Error>,
 ) -> Result<usize, Asn1Error> {
-    // The end of each open constructed element; `None` for an indefinite length.
-    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut open = Open::new();
     let mut at = 0;
     loop {
-        let bound = open.iter().rev().find_map(|end| *end).unwrap_or(input.len());
+        let bound = open.innermost().map_or(input.len(), |level| level.bound);
         let rest = input.get(at..bound).unwrap_or_default();
         let header = Header::parse(rest)?;
         visit(&header)?;
@@ -65,25 +64,66 @@ fn walk(
         match (header.tag, header.constructed, header.length) {
             // Exactly two octets: Reader cuts off as many, so a padded length must not pass for it.
             (Tag::END_OF_CONTENTS, false, Some(0))
-                if header.size == 2 && matches!(open.last(), Some(None)) =>
+                if header.size == 2
+                    && open.innermost().is_some_and(|level| level.end.is_none()) =>
             {
                 open.pop();
             }
             (_, false, None) => return Err(Asn1Error::InvalidLength),
             (_, false, Some(length)) => at = skip(at, length, bound)?,
             (_, true, length) => {
-                if open.len() == max_depth {
-                    return Err(Asn1Error::TooDeep { limit: max_depth });
-                }
-                open.push(length.map(|length| skip(at, length, bound)).transpose()?);
+                let end = length.map(|length| skip(at, length, bound)).transpose()?;
+                open.push(Level { end, bound: end.unwrap_or(bound) }, max_depth)?;
             }
         }
-        while matches!(open.last(), Some(Some(end)) if *end == at) {
+        while open.innermost().is_some_and(|level| level.end == Some(at)) {
             open.pop();
         }
-        if open.is_empty() {
+        if open.innermost().is_none() {
             return Ok(at);
         }
+    }
+}
+
+/// Levels of constructed elements that any [`Limits`] may allow.
+const MAX_DEPTH: usize = 32;
+
+/// The constructed elements around a place, on the stack: each indefinite length is walked to find its end.
+struct Open {
+    levels: [Level; MAX_DEPTH],
+    depth: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Level {
+    /// Where it ends; `None` for an indefinite length.
+    end: Option<usize>,
+    /// Where it ends at the latest.
+    bound: usize,
+}
+
+impl Open {
+    const fn new() -> Self {
+        Self { levels: [Level { end: None, bound: 0 }; MAX_DEPTH], depth: 0 }
+    }
+
+    /// The innermost element; `None` outside of all.
+    fn innermost(&self) -> Option<&Level> {
+        self.levels.get(self.depth.checked_sub(1)?)
+    }
+
+    fn push(&mut self, level: Level, max_depth: usize) -> Result<(), Asn1Error> {
+        let limit = max_depth.min(MAX_DEPTH);
+        match self.levels.get_mut(self.depth).filter(|_| self.depth < limit) {
+            Some(place) => *place = level,
+            None => return Err(Asn1Error::TooDeep { limit }),
+        }
+        self.depth = self.depth.saturating_add(1);
+        Ok(())
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
     }
 }
 
