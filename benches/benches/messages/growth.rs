@@ -5,9 +5,10 @@ use std::hint::black_box;
 use anyhow::Result;
 use bytes::Bytes;
 use scep_benches::{Bench, Row};
-use scep_proto::server::Unverified;
+use scep_proto::server::{Unverified, Verified};
 use scep_test::ber::{self, Lengths, Segments, Style};
 use scep_test::craft::{Attribute, Envelope, SignedMessage, octets};
+use scep_test::pki::Pki;
 use scep_types::AlgorithmPolicy;
 use scep_types::asn1::DerWriter;
 use scep_types::oid::Oid;
@@ -19,6 +20,7 @@ type Shape = fn(usize) -> Bytes;
 
 /// Four times the work, and room for caches and the clock.
 const LINEAR: f64 = 5.5;
+const POLICY: AlgorithmPolicy = AlgorithmPolicy::Modern;
 
 pub(crate) fn rows() -> Result<Vec<Row>> {
     let shapes: [(&str, Shape, usize); 6] = [
@@ -39,7 +41,9 @@ pub(crate) fn rows() -> Result<Vec<Row>> {
 /// All that a server does before it uses a key of its own, whether it accepts or refuses.
 fn answer(message: &Bytes) -> Result<()> {
     let Ok(request) = Unverified::parse(message.clone()) else { return Ok(()) };
-    black_box(request.verify(&samples::without_rsa(), AlgorithmPolicy::Modern).is_ok());
+    if let Ok(Verified::Sealed(sealed)) = request.verify(&samples::without_rsa(), POLICY) {
+        black_box(sealed.wrapped_key(&[&Pki::shared().ra], POLICY).is_ok());
+    }
     Ok(())
 }
 
@@ -74,7 +78,7 @@ fn attribute(number: u16, value: Vec<u8>) -> Attribute {
 /// So many certificates beside the signer's, which comes last.
 fn certificates(count: usize) -> Bytes {
     let mut message = samples::request();
-    let other = scep_test::pki::Pki::shared().ca.der().to_vec();
+    let other = Pki::shared().ca.der().to_vec();
     message.certificates.splice(0..0, std::iter::repeat_n(other, count - 1));
     message.build()
 }

@@ -134,6 +134,8 @@ fn same_work_as_a_bad_signature(sealed: &Sealed) {
 }
 
 /// Verifies with the signer's key, parsed already, where it is the one; it signs the CSR too as a rule.
+///
+/// Another key costs a parse more, which tells nothing: only content that did decrypt holds a CSR.
 struct SignerFirst<'a> {
     sealed: &'a Sealed,
     others: &'a dyn SignatureVerifier,
