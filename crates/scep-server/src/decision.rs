@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use intune_challenge::service::ActivityId;
 use scep_proto::{FailInfo, MessageType, TransactionId};
 use scep_types::{Basis, Certificate, Name, UnixTime};
 
@@ -21,6 +22,10 @@ pub struct Decision<'a> {
     pub message_type: Option<MessageType>,
     /// For whom a signed challenge was made, if it verified.
     pub device: Option<&'a str>,
+    /// The id of the last call to the Intune service about it, for Microsoft's support.
+    pub activity_id: Option<ActivityId>,
+    /// The code by which the Intune service decided against it; from outside.
+    pub service_code: Option<&'a str>,
     /// The subject of the CSR, if it proved its key.
     pub subject: Option<&'a Name>,
     /// How many subjectAltNames the CSR asks for.

@@ -7,6 +7,8 @@ use scep_proto::server::SealedKind;
 use scep_store::StoreError;
 use scep_types::CryptoError;
 
+use crate::{ComplianceFault, ServiceError};
+
 /// Why a request got no certificate, or why an endpoint cannot be built; grouped by who is to blame.
 ///
 /// It is for the log. The peer learns a failInfo, or to come again, and nothing else; no secret is in it.
@@ -26,6 +28,22 @@ pub enum Error {
     /// The static password is refused.
     #[error("password: {0}")]
     Password(#[from] PasswordFault),
+    /// The CSR carries no challenge for the Intune service.
+    #[error("the CSR carries no challenge")]
+    NoChallenge,
+    /// The Intune service did not find the request valid.
+    #[error("Intune: {0}")]
+    Validation(#[from] ServiceError),
+    /// The certificate was issued and is kept back: the Intune service did not take note of it.
+    #[error("the certificate is kept back, Intune was not told of it: {0}")]
+    Notification(#[source] ServiceError),
+    /// The certificate was issued and never leaves: the Intune service refused for good to take note of it, or could not
+    /// be told for too long.
+    #[error("the certificate is kept back, Intune does not take note of it")]
+    NotificationRefused,
+    /// The host's own check says no.
+    #[error(transparent)]
+    Compliance(#[from] ComplianceFault),
     /// The challenge was used by another CSR.
     #[error("the challenge was used by another CSR")]
     Replayed,
@@ -170,6 +188,27 @@ pub enum Misconfigured {
     /// The store refuses lease or replay window.
     #[error("lease or replay window: {0}")]
     Terms(StoreError),
+    /// An Intune endpoint renews only by a fresh challenge.
+    #[error("an Intune endpoint renews nothing by certificates")]
+    IntuneRenewal,
+    /// What the store refuses of how notifications are kept.
+    #[error("notifications: {0}")]
+    Notices(StoreError),
+    /// Used challenges would be forgotten while they are still good.
+    #[error("used challenges would be forgotten after {}s, and may be good for 60 minutes", remembered.as_secs())]
+    ForgetfulChallenges {
+        /// After how long.
+        remembered: Duration,
+    },
+    /// CRLs would be over before anyone has them.
+    #[error("CRLs of {}s would be over at once", validity.as_secs())]
+    CrlValidity {
+        /// For how long they would be good.
+        validity: Duration,
+    },
+    /// A worker for an endpoint of another mode.
+    #[error("the endpoint is not one for Intune")]
+    NotIntune,
     /// The store refuses the device allowance.
     #[error("device allowance: {0}")]
     DeviceAllowance(StoreError),
@@ -200,6 +239,12 @@ impl Error {
             Self::NotOffered(_) => "not_offered",
             Self::Challenge(error) => error.label(),
             Self::Password(_) => "password",
+            Self::NoChallenge => "challenge_missing",
+            Self::Validation(ServiceError::Denied(_)) => "intune_denied",
+            Self::Validation(ServiceError::Unavailable { .. }) => "intune_unavailable",
+            Self::Validation(ServiceError::Misconfigured { .. }) => "intune_misconfigured",
+            Self::Notification(_) | Self::NotificationRefused => "intune_notification",
+            Self::Compliance(_) => Reason::ComplianceFailed.label(),
             Self::Replayed => Reason::Replay.label(),
             Self::RateLimited { .. } => Reason::RateLimited.label(),
             Self::Renewal(_) => "renewal",
@@ -216,17 +261,31 @@ impl Error {
         }
     }
 
+    /// Whether it stays until an administrator does something.
+    pub(crate) fn needs_administrator(&self) -> bool {
+        use ServiceError::Misconfigured;
+        matches!(
+            self,
+            Self::Validation(Misconfigured { .. }) | Self::Notification(Misconfigured { .. })
+        )
+    }
+
     /// The one place where an error becomes what the peer sees (invariant 6).
     pub(crate) fn answer(&self) -> Answer {
         match self {
             Self::Message(error) => message_answer(error),
             Self::Challenge(intune_challenge::Error::Crypto(error)) => crypto_answer(*error),
             Self::Challenge(error) => reason_answer(error.reason()),
+            Self::Validation(error) | Self::Notification(error) => service_answer(error),
+            Self::Compliance(_) => reason_answer(Reason::ComplianceFailed),
             Self::Replayed => reason_answer(Reason::Replay),
             Self::RateLimited { .. } => reason_answer(Reason::RateLimited),
-            Self::NotOffered(_) | Self::Password(_) | Self::Renewal(_) | Self::Conflict => {
-                Answer::Failure(FailInfo::BAD_REQUEST)
-            }
+            Self::NotOffered(_)
+            | Self::Password(_)
+            | Self::NoChallenge
+            | Self::NotificationRefused
+            | Self::Renewal(_)
+            | Self::Conflict => Answer::Failure(FailInfo::BAD_REQUEST),
             Self::UnknownTransaction => Answer::Failure(FailInfo::BAD_CERT_ID),
             Self::Rejected(fail_info) => Answer::Failure(*fail_info),
             Self::Certificate(error) => certificate_answer(error),
@@ -259,6 +318,14 @@ fn certificate_answer(error: &scep_ca::Error) -> Answer {
         }
         scep_ca::Error::Crypto(CryptoError::Unavailable) => Answer::ComeAgain(SOON),
         _ => Answer::Broken,
+    }
+}
+
+fn service_answer(error: &ServiceError) -> Answer {
+    match error.fail_info() {
+        Some(fail_info) => Answer::Failure(fail_info),
+        // Away or misconfigured, for the device it is the same: its challenge is as good as before.
+        None => Answer::ComeAgain(error.retry_after()),
     }
 }
 

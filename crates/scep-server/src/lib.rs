@@ -30,23 +30,35 @@
 //! }
 //! ```
 //!
+//! *Intune.* [`Mode::Intune`] asks the service for each challenge, recalls before it asks, and lets no certificate leave that
+//! the service did not take note of, unless [`NotifyPolicy::DeliverThenNotify`] says so. What is to be told is recorded
+//! with the certificate; run an [`OutboxWorker`] beside the endpoint, and a [`RevocationWorker`] with a [`CrlPublisher`]
+//! if administrators are to revoke. [`IntuneService`] and [`IntuneRevocation`] say what is asked, whoever carries it;
+//! with the feature `intune-client`, `IntuneTenant` does. A [`ComplianceCheck`] may have the last word, in any mode.
+//!
 //! *Keys.* A key at hand signs on a bounded [`WorkerPool`], never on the threads of the runtime; one elsewhere is a
 //! [`Signer`], and what it answers is verified. *Retries.* The same request again (transaction, signer's key, CSR) gets
 //! the same certificate in a fresh answer, even if its challenge has ended since. *Overload.* A request that finds no
 //! place gets HTTP 503 with Retry-After before any RSA work; so does one that is at work already.
 #![forbid(unsafe_code)]
 
+mod compliance;
+mod crl;
 mod decision;
 mod endpoint;
 mod error;
 mod execution;
 mod http;
+mod intune;
+mod moment;
 mod pipeline;
 mod signer;
 
 pub use self::http::{
     Clock, ScepService, ServeLimits, SystemClock, router, serve, serve_with_limits,
 };
+pub use compliance::{Compliance, ComplianceCheck, ComplianceFault, ComplianceRequest};
+pub use crl::{CrlPublisher, crl_router};
 pub use decision::{Decision, Observer, Outcome};
 pub use endpoint::{
     Authority, CaCertificateShape, CertificateAuthority, DeviceAllowance, Endpoint, EndpointConfig,
@@ -55,5 +67,12 @@ pub use endpoint::{
 };
 pub use error::{Error, Misconfigured, PasswordFault, RenewalFault};
 pub use execution::{Execution, WorkerPool};
+pub use intune::{
+    Answered, BackOff, Emptied, FailureReport, IntuneMode, IntuneRevocation, IntuneService,
+    NotifyPolicy, OutboxSettings, OutboxWorker, RevocationRound, RevocationSettings,
+    RevocationWorker, ServiceError,
+};
+#[cfg(feature = "intune-client")]
+pub use intune::{DeviceCompliance, GracePeriod, IntuneTenant};
 pub use pipeline::Response;
 pub use signer::{Signer, Signing};

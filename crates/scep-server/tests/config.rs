@@ -186,7 +186,7 @@ fn build(configure: impl FnOnce(&mut EndpointConfig)) -> Result<Endpoint, Error>
     Endpoint::new(config, NOW)
 }
 
-fn defect(configure: impl FnOnce(&mut EndpointConfig)) -> Misconfigured {
+pub(crate) fn defect(configure: impl FnOnce(&mut EndpointConfig)) -> Misconfigured {
     match build(configure) {
         Err(Error::Misconfigured(defect)) => defect,
         other => panic!("{other:?}"),

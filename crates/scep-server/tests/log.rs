@@ -9,10 +9,14 @@ use std::io;
 use std::sync::Once;
 
 use scep_proto::FailInfo;
+use scep_server::OutboxWorker;
 use scep_types::{DigestAlgorithm, SignatureScheme, oid};
 
 use crate::support::device::{Device, challenged, granted, refused};
 use crate::support::forge::{Forged, attributes_of, envelope_of};
+use crate::support::intune::{
+    Intune, delivering_first, denied, intune, misconfigured, opaque, unavailable,
+};
 use crate::support::server::{PASSWORD, Server, signed, static_password};
 
 #[tokio::test]
@@ -96,6 +100,67 @@ async fn no_secret_is_ever_logged() {
     let lower = log.to_lowercase();
     for secret in secrets {
         assert!(!lower.contains(&secret.to_lowercase()), "{secret} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn what_intune_says_is_logged_with_its_code_and_activity_id() {
+    let log = Log::start();
+    let service = Intune::new();
+    let server = Server::new(intune(&service));
+    service.validations([denied("ChallengeExpired\\nINFO forged"), misconfigured()]);
+    let device = Device::new("phone").challenge(opaque("phone"));
+    refused(device.enrol(&server).await);
+    let denial = log.take();
+    for expected in [
+        "WARN",
+        "reason=\"intune_denied\"",
+        r#"service_code="ChallengeExpired INFO forged""#,
+        "activity_id=00000000-0000-4000-8000-000000000000",
+        "challengeExpInterval=60",
+    ] {
+        assert!(denial.contains(expected), "{expected} in {denial}");
+    }
+    assert!(!denial.contains("\nINFO forged"), "{denial}");
+    server.post(device.ask(&server).message).await;
+    let misconfiguration = log.take();
+    assert!(misconfiguration.contains("ERROR"), "{misconfiguration}");
+    assert!(misconfiguration.contains("scep_challenge_provider"), "{misconfiguration}");
+}
+
+#[tokio::test]
+async fn no_opaque_challenge_is_ever_logged() {
+    let log = Log::start();
+    let service = Intune::new();
+    let waiting = Server::new(intune(&service));
+    let first = Server::new(delivering_first(&service));
+    let names = ["kangaroo", "wallaby", "quokka", "numbat", "bilby"];
+    service.notifications([unavailable(), misconfigured(), denied("ChallengeExpired")]);
+    for (server, name) in names
+        .iter()
+        .enumerate()
+        .map(|(position, name)| (if position % 2 == 0 { &waiting } else { &first }, name))
+    {
+        let device = Device::new("phone").transaction(name).challenge(opaque(name));
+        for _ in 0..2 {
+            server.post(device.ask(server).message).await;
+        }
+    }
+    service.validations([denied("ChallengeExpired"), unavailable(), misconfigured()]);
+    for _ in 0..3 {
+        let device = Device::new("phone").transaction("last").challenge(opaque("bandicoot"));
+        waiting.post(device.ask(&waiting).message).await;
+    }
+    for server in [&waiting, &first] {
+        let worker = OutboxWorker::new(&server.endpoint).unwrap();
+        worker.with_clock(server.clock.clone()).run_once().await.unwrap();
+        tracing::info!("{:?}", server.endpoint);
+    }
+    let log = log.take();
+    assert!(log.contains("issued") && log.contains("kept back") && log.contains("took note"));
+    for name in names.iter().chain(&["bandicoot"]) {
+        // The transactionIDs are the names, once; the challenges repeat them.
+        assert!(!log.contains(&name.repeat(2)), "{name} in {log}");
     }
 }
 

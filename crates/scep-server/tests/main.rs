@@ -8,11 +8,17 @@
 mod support;
 
 mod algorithms;
+mod compliance;
 mod config;
 mod enrolment;
 mod failure;
 mod hostile;
 mod http;
+mod intune;
+mod intune_crash;
+mod intune_faults;
+mod intune_outbox;
+mod intune_revocation;
 mod manual;
 mod pool;
 mod renewal;

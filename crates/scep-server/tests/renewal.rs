@@ -34,6 +34,26 @@ async fn a_pkcs_req_signed_with_a_certificate_we_issued_is_a_renewal() {
     assert_eq!(server.last().basis, Some("renewal"));
 }
 
+// scepclient renews with the transactionID, the key and the CSR of its enrolment.
+#[tokio::test]
+async fn a_renewal_that_repeats_all_of_its_enrolment_gets_a_new_certificate_and_its_retry_that_one()
+{
+    let (server, device, _) = enrolled(renewing).await;
+    let csr = device.csr();
+    let enrolment = device.clone().transaction("one for all");
+    let old = granted(enrolment.send(&server, &enrolment.ask_with(&server, &csr)).await);
+    let renewal = enrolment.renewing(&old, "rsa2048-device").transaction("one for all");
+    let sent = renewal.ask_with(&server, &csr);
+    let new = granted(renewal.send(&server, &sent).await);
+    assert_ne!(new.serial(), old.serial());
+    assert_eq!((server.last().outcome, server.last().basis), ("issued", Some("renewal")));
+    for again in [sent, renewal.ask_with(&server, &csr)] {
+        assert_eq!(granted(renewal.send(&server, &again).await), new);
+        assert_eq!(server.last().outcome, "repeated");
+    }
+    assert_eq!(server.certificates(), 3);
+}
+
 #[tokio::test]
 async fn the_same_key_may_be_kept() {
     let (server, device, old) = enrolled(renewing).await;

@@ -6,6 +6,7 @@ use scep_types::{Basis, UnixTime};
 use crate::StoreError;
 use crate::error::{Argument, length, within};
 use crate::ids::{CertificateId, SerialNumber, Sha256, TransactionKey};
+use crate::outbox::Notice;
 
 /// A certificate that was just signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,17 +59,19 @@ pub struct IssuedCertificate {
     pub issued_at: UnixTime,
     /// Whether it was revoked since.
     pub revocation: Option<Revocation>,
+    /// What became of the notice about it, if one was recorded with it.
+    pub notice: Option<Notice>,
 }
 
 impl IssuedCertificate {
-    /// For backends: a certificate that is not revoked.
+    /// For backends: a certificate that is not revoked, and about which nothing is to be told.
     #[must_use]
     pub const fn new(
         certificate: NewCertificate,
         transaction: TransactionKey,
         issued_at: UnixTime,
     ) -> Self {
-        Self { certificate, transaction, issued_at, revocation: None }
+        Self { certificate, transaction, issued_at, revocation: None, notice: None }
     }
 }
 

@@ -20,8 +20,8 @@ pub enum StoreError {
         /// How many there may be.
         limit: usize,
     },
-    /// The lease ended, or another holder took the reservation over.
-    #[error("the reservation is no longer held: its lease ended")]
+    /// The lease ended, or another holder took the reservation or the notice over.
+    #[error("it is no longer held: its lease ended")]
     LeaseLost,
     /// No such request waits for an operator; it was superseded, decided, or forgotten.
     #[error("no such request waits for an operator")]
@@ -75,6 +75,8 @@ pub enum Capacity {
     Issuers,
     /// CRL numbers of one issuer.
     CrlNumbers,
+    /// Notices that were neither delivered nor given up.
+    Notices,
 }
 
 impl fmt::Display for Capacity {
@@ -87,6 +89,7 @@ impl fmt::Display for Capacity {
             Self::Certificates => "certificates",
             Self::Issuers => "issuers",
             Self::CrlNumbers => "CRL numbers",
+            Self::Notices => "notices",
         })
     }
 }
@@ -115,6 +118,12 @@ pub enum Argument {
     Csr,
     /// Octets of what an authorisation is based on.
     Basis,
+    /// Octets of a notice.
+    NoticeBody,
+    /// Seconds for which a notice is worth sending.
+    NoticeKeep,
+    /// Notices leased at once.
+    NoticeBatch,
 }
 
 impl fmt::Display for Argument {
@@ -130,6 +139,9 @@ impl fmt::Display for Argument {
             Self::Certificate => "certificate length",
             Self::Csr => "CSR length",
             Self::Basis => "authorisation basis length",
+            Self::NoticeBody => "notice length",
+            Self::NoticeKeep => "time to keep a notice in seconds",
+            Self::NoticeBatch => "notices leased at once",
         })
     }
 }

@@ -1,9 +1,9 @@
-//! Once-only enrolment state: challenges, transactions, rate limits, issued certificates.
+//! Once-only enrolment state: challenges, transactions, rate limits, issued certificates, notices about them.
 //!
 //! **A challenge gives at most one certificate, the same request always the same one, and a failure burns nothing.**
 //! [`EnrolmentStore`] says it in a few verbs, each of them one atomic step that fails closed; [`MemoryStore`] is the
-//! backend in memory. What a verb decides is a pure function in [`transition`] and [`rate`], so that every backend
-//! decides alike.
+//! backend in memory. What a verb decides is a pure function in [`transition`], [`rate`] and [`outbox`], so that
+//! every backend decides alike.
 //!
 //! ```
 //! use scep_store::{Begin, Begun, EnrolmentStore, NewCertificate, Outcome, StoreError};
@@ -18,7 +18,7 @@
 //!     match store.begin(request, now).await? {
 //!         Begun::Fresh(reservation) | Begun::Approved { reservation, .. } => match issue().await {
 //!             Some(certificate) => {
-//!                 store.commit(reservation, certificate.clone(), now).await?;
+//!                 store.commit(reservation, certificate.clone(), None, now).await?;
 //!                 Ok(Some(certificate)) // only now may it leave
 //!             }
 //!             None => store.release(reservation, now).await.map(|()| None),
@@ -30,6 +30,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod outbox;
 pub mod rate;
 pub mod transition;
 
@@ -38,6 +39,7 @@ mod certificate;
 mod error;
 mod ids;
 mod memory;
+mod notice;
 mod request;
 mod store;
 mod time;
@@ -50,5 +52,6 @@ pub use ids::{
     TransactionId, TransactionKey,
 };
 pub use memory::{MemoryLimits, MemoryStore, MemoryUsage};
+pub use notice::{LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease};
 pub use request::{Begin, ChallengeUse, DeviceLimit, NewPending, Rejection, Reservation, Terms};
-pub use store::EnrolmentStore;
+pub use store::{EnrolmentStore, MAX_LEASED_NOTICES};

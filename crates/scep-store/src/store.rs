@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use scep_types::UnixTime;
 
@@ -7,6 +9,8 @@ use crate::certificate::{
     IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate,
 };
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
+use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
+use crate::outbox::Attempted;
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 
 /// The state of enrolment: which challenge was used, which request was answered how, which certificates exist.
@@ -47,19 +51,22 @@ pub trait EnrolmentStore: Send + Sync {
         now: UnixTime,
     ) -> Result<Option<Begun>, StoreError>;
 
-    /// Records the certificate: the transaction is issued, the challenge used, the slot taken, the certificate known.
+    /// Records the certificate: the transaction is issued, the challenge used, the slot taken, the certificate known, and
+    /// what is to be told about it queued.
     ///
     /// Only a certificate whose commit succeeded may leave. On [`StoreError::Unavailable`] it may or may not be recorded:
     /// do not deliver it; the client's retry gets it, or after the lease a new one. A duplicate cannot happen: the
     /// reservation is used up.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`]: discard the certificate. [`StoreError::DuplicateSerial`]: nothing is recorded and the
-    /// reservation is released. [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    /// [`StoreError::LeaseLost`]: discard the certificate. [`StoreError::DuplicateSerial`], and [`StoreError::Full`] if
+    /// there is no room for the notice: nothing is recorded and the reservation is released. [`StoreError::Poisoned`],
+    /// [`StoreError::Unavailable`].
     async fn commit(
         &self,
         reservation: Reservation,
         certificate: NewCertificate,
+        notice: Option<NewNotice>,
         now: UnixTime,
     ) -> Result<(), StoreError>;
 
@@ -180,9 +187,59 @@ pub trait EnrolmentStore: Send + Sync {
     /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
     async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError>;
 
+    /// Leases the notices of an endpoint that are due, at most `most` of them, those due for longest first.
+    ///
+    /// The rule is [`Notice::is_due`](crate::outbox::Notice::is_due). Each one is the caller's until `lease` is over, and
+    /// then another's: a sender that dies is replaced. What is sent twice because of that, the receiver must bear. On
+    /// failure nothing is to be sent; what was leased all the same is found again when its lease is over.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfRange`] for a `most` of none or more than [`MAX_LEASED_NOTICES`], or a lease of less than a
+    /// second. [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn lease_notices(
+        &self,
+        endpoint: &EndpointId,
+        most: usize,
+        lease: Duration,
+        now: UnixTime,
+    ) -> Result<Vec<LeasedNotice>, StoreError>;
+
+    /// Leases the notice of one certificate, due or not, unless someone is sending it, or says what became of it.
+    ///
+    /// The rule is [`Notice::claim`](crate::outbox::Notice::claim): for the client that comes again for a certificate
+    /// that may not leave before the notice. On failure do not deliver. A duplicate is `Busy`.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfRange`] for a lease of less than a second. [`StoreError::Poisoned`],
+    /// [`StoreError::Unavailable`].
+    async fn claim_notice(
+        &self,
+        certificate: &CertificateId,
+        lease: Duration,
+        now: UnixTime,
+    ) -> Result<NoticeClaim, StoreError>;
+
+    /// Says what became of a leased notice. Delivered or given up, its body is forgotten; its state stays with the
+    /// certificate.
+    ///
+    /// The rule is [`Notice::settled`](crate::outbox::Notice::settled). On failure it is sent again when the lease is
+    /// over, even if it arrived. A duplicate of `Delivered` changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if another has it, if it is settled otherwise, or if there is none.
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn settle_notice(
+        &self,
+        lease: &NoticeLease,
+        outcome: Attempted,
+    ) -> Result<(), StoreError>;
+
     /// A CRL number (RFC 5280 §5.2.3) above every earlier one of this issuer. A duplicate, or a failure, costs a number.
     ///
     /// # Errors
     /// [`StoreError::Full`], [`StoreError::Poisoned`], [`StoreError::Unavailable`].
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError>;
 }
+
+/// Notices that one [`lease_notices`](EnrolmentStore::lease_notices) may lease.
+pub const MAX_LEASED_NOTICES: usize = 100;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use scep_store::{
-    Argument, Cause, CertificateId, EndpointId, NewCertificate, NewPending, Operator, SerialNumber,
-    Sha256, StoreError, Terms, TransactionId,
+    Argument, Cause, CertificateId, EndpointId, NewCertificate, NewNotice, NewPending, NoticeBody,
+    Operator, SerialNumber, Sha256, StoreError, Terms, TransactionId,
 };
 use scep_types::{Basis, UnixTime};
 
@@ -32,6 +32,7 @@ fn names_and_contents_have_bounds() {
     bounds(Argument::EndpointId, 64, |octets| EndpointId::new(text(octets)));
     bounds(Argument::Operator, 128, |octets| Operator::new(text(octets)));
     bounds(Argument::SerialNumber, 20, SerialNumber::new);
+    bounds(Argument::NoticeBody, 64 * 1024, NoticeBody::new);
     bounds(Argument::Csr, 64 * 1024, |octets| NewPending::new(octets, NOW));
     bounds(Argument::Certificate, 64 * 1024, |octets| certificate(octets, Basis::Webhook));
 }
@@ -58,6 +59,19 @@ fn a_lease_lasts_at_least_a_second() {
         Err(StoreError::OutOfRange { what: Argument::Lease, found: 0, .. })
     ));
     assert!(lease(1_000).is_ok());
+}
+
+#[test]
+fn a_notice_is_kept_for_at_least_a_second() {
+    let keep = |milliseconds| {
+        let body = NoticeBody::new(b"body")?;
+        NewNotice::new(body, Duration::ZERO, Duration::from_millis(milliseconds))
+    };
+    assert!(matches!(
+        keep(999),
+        Err(StoreError::OutOfRange { what: Argument::NoticeKeep, found: 0, .. })
+    ));
+    assert!(keep(1_000).is_ok());
 }
 
 // R-3.2.1.1-04

@@ -69,7 +69,7 @@ fn octets_of(request: impl Fn(Begin, u64) -> Begin) -> usize {
             let Begun::Fresh(reservation) = store.begin(&begin, NOW).await.unwrap() else {
                 panic!("not fresh")
             };
-            store.commit(reservation, certificate(number), NOW).await.unwrap();
+            store.commit(reservation, certificate(number), None, NOW).await.unwrap();
         }
     });
     let octets = IN_USE.get().saturating_sub(before);

@@ -8,8 +8,8 @@ mod suite;
 use std::sync::Arc;
 
 use scep_store::{
-    Begun, Capacity, ChallengeUse, MemoryLimits, MemoryStore, MemoryUsage, NewPending, Outcome,
-    StoreError,
+    Begun, Capacity, ChallengeUse, MemoryLimits, MemoryStore, MemoryUsage, NewNotice, NewPending,
+    NoticeBody, NoticeLease, Outcome, StoreError,
 };
 use suite::fixtures::*;
 
@@ -24,6 +24,7 @@ fn small() -> (Arc<MemoryStore>, Store) {
     limits.devices = 2;
     limits.certificates = 3;
     limits.issuers = 2;
+    limits.notices = 2;
     let store = Arc::new(MemoryStore::new(limits));
     (store.clone(), store)
 }
@@ -101,13 +102,13 @@ async fn without_room_for_a_certificate_nothing_more_is_signed() {
     for number in 0..3 {
         let short = certificate_until(number, at(100));
         let reservation = fresh(&store, &request("t", 1, number), at(0)).await;
-        store.commit(reservation, short, at(0)).await.unwrap();
+        store.commit(reservation, short, None, at(0)).await.unwrap();
     }
     let fourth = request("u", 2, 9);
     let refused = Err(full(Capacity::Certificates, 3));
     assert_eq!(store.begin(&fourth, at(1)).await, refused);
     // What was signed before is kept.
-    store.commit(held, certificate(8), at(1)).await.unwrap();
+    store.commit(held, certificate(8), None, at(1)).await.unwrap();
     let retention = 8 * 86_400;
     assert_eq!(store.begin(&fourth, at(100 + retention)).await, refused);
     assert!(is_fresh(&store, &fourth, at(101 + retention)).await);
@@ -131,6 +132,35 @@ async fn without_room_in_the_queue_a_request_is_released() {
 }
 
 #[tokio::test]
+async fn without_room_for_a_notice_its_certificate_is_not_recorded() {
+    let (memory, store) = small();
+    let notice = || {
+        let body = NoticeBody::new(b"a secret CSR").unwrap();
+        NewNotice::new(body, seconds(10), seconds(100)).unwrap()
+    };
+    for number in 0..2 {
+        let reservation = fresh(&store, &request("t", 1, number), at(0)).await;
+        store.commit(reservation, certificate(number), Some(notice()), at(0)).await.unwrap();
+    }
+    assert_eq!(memory.usage().unwrap().notices, 2);
+    let third = request("u", 2, 9).with_challenge(challenge(9));
+    let reservation = fresh(&store, &third, at(1)).await;
+    let refused = store.commit(reservation, certificate(9), Some(notice()), at(1)).await;
+    assert_eq!(refused, Err(full(Capacity::Notices, 2)));
+    assert_eq!(store.certificate_by_serial(&certificate_id(9)).await, Ok(None));
+    assert_eq!(memory.usage().unwrap().challenges, 0);
+    // There is room again once one was delivered, or is over.
+    let delivered = NoticeLease::first(certificate_id(0));
+    store.settle_notice(&delivered, scep_store::outbox::Attempted::Delivered).await.unwrap();
+    assert_eq!(memory.usage().unwrap().notices, 1);
+    let held = fresh(&store, &request("v", 2, 8), at(80)).await;
+    let reservation = fresh(&store, &third, at(80)).await;
+    store.commit(reservation, certificate(9), Some(notice()), at(80)).await.unwrap();
+    store.commit(held, certificate(8), Some(notice()), at(100)).await.unwrap();
+    assert_eq!(memory.usage().unwrap().notices, 2);
+}
+
+#[tokio::test]
 async fn without_room_for_an_issuer_it_numbers_no_crl() {
     let (_, store) = small();
     for number in 0..2 {
@@ -149,7 +179,7 @@ async fn what_has_ended_is_swept_in_passing() {
         let begin = begin.with_device_limit(device(number, 1, 100));
         let reservation = fresh(&store, &begin, at(0)).await;
         let short = certificate_until(number, at(10));
-        store.commit(reservation, short, at(0)).await.unwrap();
+        store.commit(reservation, short, None, at(0)).await.unwrap();
         store
             .revoke(&certificate_id(number), scep_store::Revocation { at: at(1), reason: 1 })
             .await
@@ -187,7 +217,7 @@ async fn a_certificate_that_has_ended_is_not_given_again_before_it_is_swept() {
     let begin = |number| request(&format!("{number}"), 1, number).with_challenge(challenge(number));
     for number in 0..20 {
         let reservation = fresh(&store, &begin(number), at(0)).await;
-        store.commit(reservation, certificate_until(number, at(10)), at(0)).await.unwrap();
+        store.commit(reservation, certificate_until(number, at(10)), None, at(0)).await.unwrap();
     }
     assert!(is_same_certificate_until(&store.begin(&begin(19), at(10)).await.unwrap(), 19));
     // Its transaction ended with it, although the replay window has not; its challenge did not.
@@ -203,13 +233,28 @@ fn is_same_certificate_until(begun: &Begun, serial: u32) -> bool {
 }
 
 #[tokio::test]
+async fn a_notice_is_over_when_its_certificate_is() {
+    let mut limits = MemoryLimits::default();
+    limits.certificate_retention = seconds(0);
+    let store: Store = Arc::new(MemoryStore::new(limits));
+    let body = NoticeBody::new(b"a CSR").unwrap();
+    let notice = NewNotice::new(body, seconds(0), seconds(1_000)).unwrap();
+    let reservation = fresh(&store, &request("t", 1, 1), at(0)).await;
+    store.commit(reservation, certificate_until(1, at(10)), Some(notice), at(0)).await.unwrap();
+    let due = async |now| {
+        store.lease_notices(&endpoint("devices"), 1, seconds(1), now).await.unwrap().len()
+    };
+    assert_eq!((due(at(10)).await, due(at(11)).await), (1, 0));
+}
+
+#[tokio::test]
 async fn a_challenge_never_leads_to_a_certificate_that_took_a_forgotten_ones_place() {
     let mut limits = MemoryLimits::default();
     limits.certificate_retention = seconds(0);
     limits.certificates = 1;
     let store: Store = Arc::new(MemoryStore::new(limits));
     let reservation = fresh(&store, &request("t", 1, 1).with_challenge(challenge(1)), at(0)).await;
-    store.commit(reservation, certificate_until(1, at(10)), at(0)).await.unwrap();
+    store.commit(reservation, certificate_until(1, at(10)), None, at(0)).await.unwrap();
     issue(&store, &request("u", 2, 2).with_challenge(challenge(2)), 2, at(20)).await;
     let stolen = request("v", 3, 2).with_challenge(challenge(1));
     assert_eq!(store.begin(&stolen, at(21)).await, Ok(Begun::Replayed));
@@ -231,6 +276,15 @@ async fn debug_shows_how_much_and_never_what() {
     let memory = Arc::new(MemoryStore::default());
     let store: Store = memory.clone();
     queue(&store, &request("the id", 1, 1).with_challenge(challenge(1)), at(0)).await;
+    let body = NoticeBody::new(b"a CSR with a challenge").unwrap();
+    let notice = NewNotice::new(body, seconds(0), seconds(100)).unwrap();
+    let shown = format!("{notice:?}");
+    assert!(!shown.contains("challenge") && !shown.contains("97"), "{shown}");
+    let reservation = fresh(&store, &request("u", 1, 2), at(0)).await;
+    store.commit(reservation, certificate(1), Some(notice), at(0)).await.unwrap();
+    let leased = store.lease_notices(&endpoint("devices"), 1, seconds(9), at(0)).await.unwrap();
+    let shown = format!("{leased:?}");
+    assert!(shown.contains("NoticeBody(..)") && !shown.contains("a CSR"), "{shown}");
     let shown = format!("{memory:?}");
     assert!(shown.contains("challenges: 1"), "{shown}");
     assert!(!shown.contains("the id") && !shown.contains("CSR"), "{shown}");

@@ -2,14 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+#[path = "model/notices.rs"]
+mod notices;
 #[path = "model/reference.rs"]
 mod reference;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use notices::{new_notice, nth_last};
 use proptest::prelude::*;
-use reference::{Ask, Reference, Seen};
+use reference::{Ask, Reference, Seen, Sent};
 use scep_store::{
     Begin, Begun, Capacity, CertificateId, ChallengeUse, DeviceLimit, EndpointId, EnrolmentStore,
     MemoryLimits, MemoryStore, NewCertificate, NewPending, Operator, Outcome, Polled, Rejection,
@@ -30,7 +33,13 @@ enum Op {
     Commit {
         attempt: usize,
         serial: u32,
+        notice: bool,
     },
+    LeaseNotices(usize),
+    /// Of one of the last certificates.
+    ClaimNotice(usize),
+    /// One of the last leases.
+    SettleNotice(usize, Sent),
     Pend(usize),
     Reject(usize),
     Release(usize),
@@ -74,8 +83,11 @@ fn op() -> impl Strategy<Value = Op> {
         2 => again.clone().prop_map(|(back, change)| Op::RecallAgain(back, change)),
         1 => ask().prop_map(Op::Poll),
         3 => again.prop_map(|(back, change)| Op::PollAgain(back, change)),
-        3 => (recent.clone(), 0..40_u32)
-            .prop_map(|(attempt, serial)| Op::Commit { attempt, serial }),
+        4 => (recent.clone(), 0..40_u32, prop::bool::weighted(0.7))
+            .prop_map(|(attempt, serial, notice)| Op::Commit { attempt, serial, notice }),
+        3 => (1..4_usize).prop_map(Op::LeaseNotices),
+        2 => (0..3_usize).prop_map(Op::ClaimNotice),
+        3 => (0..3_usize, sent()).prop_map(|(back, sent)| Op::SettleNotice(back, sent)),
         4 => recent.clone().prop_map(Op::Pend),
         1 => recent.clone().prop_map(Op::Reject),
         2 => recent.prop_map(Op::Release),
@@ -84,6 +96,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => ask().prop_map(Op::Deny),
         1 => Just(Op::DenyWaiting),
     ]
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    prop_oneof![2 => Just(Sent::Delivered), 3 => Just(Sent::Failed), 1 => Just(Sent::Refused)]
 }
 
 fn change() -> impl Strategy<Value = Change> + Clone {
@@ -130,6 +146,8 @@ struct Pair {
     /// The reservation of each attempt of the reference, until it is used up.
     reservations: Vec<Option<Reservation>>,
     asked: Vec<Ask>,
+    /// Certificate and attempt of each lease of a notice.
+    leases: Vec<(u32, u32)>,
 }
 
 impl Pair {
@@ -138,12 +156,14 @@ impl Pair {
         limits.challenges = reference::MAX_CHALLENGES;
         limits.transactions = reference::MAX_TRANSACTIONS;
         limits.pending_requests = reference::MAX_PENDING;
+        limits.notices = reference::MAX_NOTICES;
         limits.clock_tolerance = seconds(reference::TOLERANCE);
         Self {
             store: MemoryStore::new(limits),
             reference: Reference::default(),
             reservations: Vec::new(),
             asked: Vec::new(),
+            leases: Vec::new(),
         }
     }
 
@@ -192,9 +212,19 @@ impl Pair {
             Op::Poll(ask) => reference.poll(ask.transaction, ask.key),
             Op::Approve(ask) => reference.approve(ask),
             Op::Deny(ask) => reference.deny(ask),
-            Op::Commit { attempt, serial } => {
-                unused(attempt).map_or(Seen::Nothing, |attempt| reference.commit(attempt, serial))
-            }
+            Op::Commit { attempt, serial, notice } => match unused(attempt) {
+                Some(attempt) => reference.commit(attempt, serial, notice),
+                None => Seen::Nothing,
+            },
+            Op::LeaseNotices(most) => reference.lease_notices(most),
+            Op::ClaimNotice(back) => match nth_last(&self.leases, back) {
+                Some((serial, _)) => reference.claim_notice(serial),
+                None => Seen::Nothing,
+            },
+            Op::SettleNotice(back, sent) => match nth_last(&self.leases, back) {
+                Some(lease) => reference.settle_notice(lease, sent),
+                None => Seen::Nothing,
+            },
             Op::Pend(back) => unused(back).map_or(Seen::Nothing, |a| reference.pend(a)),
             Op::Reject(back) => unused(back).map_or(Seen::Nothing, |a| reference.reject(a)),
             Op::Release(back) => unused(back).map_or(Seen::Nothing, |a| reference.release(a)),
@@ -227,8 +257,23 @@ impl Pair {
                 done(self.store.approve(&request(ask), &operator, now).await)
             }
             Op::Deny(ask) => done(self.store.deny(&request(ask), REJECTION, terms(), now).await),
-            Op::Commit { attempt, serial } => match self.take(attempt) {
-                Some(held) => done(self.store.commit(held, certificate(serial), now).await),
+            Op::LeaseNotices(_) | Op::ClaimNotice(_) | Op::SettleNotice(..) => {
+                self.notice(op, now).await
+            }
+            _ => self.settled(op, now).await,
+        }
+    }
+
+    async fn settled(&mut self, op: &Op, now: UnixTime) -> Seen {
+        match *op {
+            Op::Commit { attempt, serial, notice } => match self.take(attempt) {
+                Some(held) => {
+                    let notice = notice.then(new_notice);
+                    let seen =
+                        done(self.store.commit(held, certificate(serial), notice, now).await);
+                    self.leases.extend((seen == Seen::Done).then_some((serial, 1)));
+                    seen
+                }
                 None => Seen::Nothing,
             },
             Op::Pend(back) => match self.take(back) {
@@ -316,6 +361,7 @@ fn failed(error: &StoreError) -> Seen {
         StoreError::Full { what: Capacity::Challenges, .. } => Seen::Full("challenges"),
         StoreError::Full { what: Capacity::Transactions, .. } => Seen::Full("transactions"),
         StoreError::Full { what: Capacity::PendingRequests, .. } => Seen::Full("pending"),
+        StoreError::Full { what: Capacity::Notices, .. } => Seen::Full("notices"),
         other => panic!("{other}"),
     }
 }

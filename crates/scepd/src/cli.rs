@@ -26,6 +26,9 @@ pub(crate) struct DemoArgs {
     /// End after the demonstration, with 0 only if every line came out as it should
     #[arg(long)]
     pub(crate) exit: bool,
+    /// Show the same under Microsoft Intune, with a simulator in Microsoft's place
+    #[arg(long)]
+    pub(crate) intune: bool,
     /// Print one JSON object a line instead of text
     #[arg(long)]
     pub(crate) json: bool,

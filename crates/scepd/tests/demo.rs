@@ -40,6 +40,39 @@ fn the_demo_shows_a_device_that_enrols_and_the_attacks_that_fail() {
     }
 }
 
+#[test]
+fn the_demo_under_intune_shows_each_family_and_what_goes_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["demo", "--intune", "--exit", "--json", "--dir", dir.path().to_str().unwrap()];
+    let output = scepd(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let logs: Vec<_> = lines.iter().map(|line| line["log"].as_str().unwrap()).collect();
+    let expected = [
+        "issued",
+        "issued",
+        "issued",
+        "SubjectNameMismatch",
+        "ChallengeExpired",
+        "BadTenantIdInChallenge",
+        "intune_unavailable",
+        "issued",
+        "intune_notification",
+        "repeated",
+        "1 of 1 revoked",
+    ];
+    assert_eq!(logs.len(), expected.len());
+    for (log, expected) in logs.iter().zip(expected) {
+        assert!(log.contains(expected), "{log}");
+    }
+    let with_activity = logs.iter().filter(|log| log.contains("activity ")).count();
+    assert_eq!(with_activity, 10, "all but the revocation");
+}
+
 #[cfg(unix)]
 #[test]
 fn private_keys_are_for_their_owner_only() {

@@ -1,3 +1,4 @@
+mod invalid_input;
 mod malformed;
 mod misconfigured;
 mod mismatch;
@@ -9,12 +10,13 @@ use scep_types::{CryptoError, UnixTime};
 
 use crate::signed::Algorithm;
 
+pub use invalid_input::{Field, InvalidInput};
 pub use malformed::{Malformed, Part};
 pub use misconfigured::Misconfigured;
 pub use mismatch::Mismatch;
 pub use reason::{PeerFailure, Reason};
 
-/// Why a challenge is refused, or why a verifier or issuer cannot be built.
+/// Why a challenge is refused, why a verifier or issuer cannot be built, or why a request to the Intune service cannot.
 ///
 /// The values are for the log. What the peer may learn is [`Error::failure`], and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,12 +124,16 @@ pub enum Error {
     /// A verifier or issuer cannot be built like this.
     #[error("misconfigured: {0}")]
     Misconfigured(#[from] Misconfigured),
+
+    /// What is to be sent to the Intune service is not what it must be.
+    #[error("Intune service: {0}")]
+    Service(#[from] InvalidInput),
 }
 
 impl Error {
     /// The class of the refusal, which metrics count and from which the peer's answer follows.
     ///
-    /// [`Error::Misconfigured`] comes from no challenge and counts as [`Reason::Malformed`].
+    /// [`Error::Misconfigured`] and [`Error::Service`] come from no challenge and count as [`Reason::Malformed`].
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
@@ -144,7 +150,9 @@ impl Error {
             Self::Replayed => Reason::Replay,
             Self::RateLimited => Reason::RateLimited,
             Self::UnknownVersion { .. } => Reason::UnknownVersion,
-            Self::Malformed(_) | Self::Csr(_) | Self::Misconfigured(_) => Reason::Malformed,
+            Self::Malformed(_) | Self::Csr(_) | Self::Misconfigured(_) | Self::Service(_) => {
+                Reason::Malformed
+            }
             Self::NotCompliant => Reason::ComplianceFailed,
         }
     }

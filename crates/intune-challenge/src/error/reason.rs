@@ -74,13 +74,15 @@ impl Reason {
     }
 }
 
-/// A failInfo of SCEP (RFC 8894 §3.2.1.4), of which refused challenges need two.
+/// A failInfo of SCEP (RFC 8894 §3.2.1.4), of which refused challenges need three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PeerFailure {
     /// badMessageCheck: the integrity check failed.
     BadMessageCheck,
     /// badRequest: the transaction is not permitted.
     BadRequest,
+    /// badTime: the time is not close enough to the server's.
+    BadTime,
 }
 
 impl PeerFailure {
@@ -90,6 +92,7 @@ impl PeerFailure {
         match self {
             Self::BadMessageCheck => 1,
             Self::BadRequest => 2,
+            Self::BadTime => 3,
         }
     }
 }

@@ -85,6 +85,13 @@ impl std::fmt::Debug for ReplyCheck<'_> {
 }
 
 impl Awaiting {
+    /// For a request that was written elsewhere, such as in the dialect of a device family. What it sent as
+    /// senderNonce (1 to 64 octets) must come back; `signer` is whose key opens the answer.
+    #[must_use]
+    pub fn new(transaction_id: TransactionId, sender_nonce: &[u8], signer: Certificate) -> Self {
+        Self { transaction_id, sender_nonce: Nonce::new(sender_nonce), signer }
+    }
+
     /// Verifies a reply: signed by the authenticated CA or RA, of this transaction, for this request; then opens it.
     ///
     /// A certificate is not trusted by being in the reply. Nothing in an unverified reply is believed, PENDING included.

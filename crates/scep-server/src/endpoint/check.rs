@@ -1,12 +1,14 @@
 //! What makes an endpoint impossible, and what makes it a nuisance for some devices.
 
 use std::fmt;
+use std::time::Duration;
 
 use scep_ca::{CertificateRole, Incompatibility, incompatibilities};
+use scep_store::{NewNotice, NoticeBody, Terms};
 use scep_types::{AlgorithmPolicy, BasicConstraints, Certificate, CryptoProvider, UnixTime};
 
-use super::{Authority, CaCertificateShape, EndpointConfig, Mode, SignerBinding};
-use crate::Misconfigured;
+use super::{Authority, CaCertificateShape, EndpointConfig, Mode, RenewalPolicy, SignerBinding};
+use crate::{IntuneMode, Misconfigured};
 
 /// What an operator should know about an endpoint that works all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub(super) fn check(config: &EndpointConfig, now: UnixTime) -> Result<Vec<Warnin
 }
 
 /// `/`, or segments of unreserved characters (RFC 3986 §2.3), so that the path is itself in any router and any URL.
-fn check_path(path: &str) -> Result<(), Misconfigured> {
+pub(crate) fn check_path(path: &str) -> Result<(), Misconfigured> {
     let unreserved = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet);
     let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(unreserved);
     let segments = path.strip_prefix('/');
@@ -70,9 +72,27 @@ fn check_mode(config: &EndpointConfig) -> Result<(), Misconfigured> {
         Mode::Manual { .. } if config.signer_binding == SignerBinding::Any => {
             Err(Misconfigured::ManualWithAnySigner)
         }
+        Mode::Intune(_) if config.renewal != RenewalPolicy::Deny => {
+            Err(Misconfigured::IntuneRenewal)
+        }
+        Mode::Intune(mode) => check_intune(mode),
         _ => Ok(()),
     }
 }
+
+fn check_intune(mode: &IntuneMode) -> Result<(), Misconfigured> {
+    let body = NoticeBody::new(b"a CSR").map_err(Misconfigured::Notices)?;
+    NewNotice::new(body, mode.notice_lease, mode.notice_keep).map_err(Misconfigured::Notices)?;
+    Terms::new(mode.notice_lease, mode.notice_keep).map_err(Misconfigured::Notices)?;
+    if mode.remember_challenge < CHALLENGE_LIFE {
+        let remembered = mode.remember_challenge;
+        return Err(Misconfigured::ForgetfulChallenges { remembered });
+    }
+    Ok(())
+}
+
+/// How long Intune's challenges are good, by Microsoft's account.
+const CHALLENGE_LIFE: Duration = Duration::from_secs(60 * 60);
 
 /// Each private key is that of its certificate, and recipients can decrypt.
 fn check_keys(authority: &Authority) -> Result<(), Misconfigured> {

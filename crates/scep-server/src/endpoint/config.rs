@@ -7,10 +7,10 @@ use scep_store::EnrolmentStore;
 use scep_types::{AlgorithmPolicy, CryptoProvider, Secret};
 
 use super::Authority;
-use crate::{Execution, Observer};
+use crate::{ComplianceCheck, Execution, IntuneMode, Observer};
 
 /// What an endpoint is built from; [`Endpoint::new`](crate::Endpoint::new) checks it once.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct EndpointConfig {
     /// Its name in the store and in the log, 1 to 64 octets. Whoever changes it forgets its transactions.
@@ -37,6 +37,8 @@ pub struct EndpointConfig {
     pub lease: Duration,
     /// How many certificates a device may have in a while; any number unless said otherwise.
     pub device_allowance: Option<DeviceAllowance>,
+    /// Who has the last word about requests that were authorised; nobody unless said otherwise.
+    pub compliance: Option<Arc<dyn ComplianceCheck>>,
     /// What it shares with other endpoints.
     pub host: Host,
 }
@@ -58,8 +60,30 @@ impl EndpointConfig {
             replay_window: Duration::from_secs(60 * 60),
             lease: Duration::from_secs(30),
             device_allowance: None,
+            compliance: None,
             host,
         }
+    }
+}
+
+impl fmt::Debug for EndpointConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointConfig")
+            .field("name", &self.name)
+            .field("path", &self.path)
+            .field("mode", &self.mode)
+            .field("renewal", &self.renewal)
+            .field("signer_binding", &self.signer_binding)
+            .field("algorithms", &self.algorithms)
+            .field("authority", &self.authority)
+            .field("ca_certificates", &self.ca_certificates)
+            .field("reply_chain", &self.reply_chain)
+            .field("replay_window", &self.replay_window)
+            .field("lease", &self.lease)
+            .field("device_allowance", &self.device_allowance)
+            .field("compliance", &self.compliance.is_some())
+            .field("host", &self.host)
+            .finish()
     }
 }
 
@@ -70,6 +94,8 @@ pub enum Mode {
     Static(Secret),
     /// By a signed challenge that says what the CSR must look like, used once.
     Signed(Arc<Verifier>),
+    /// By the Intune SCEP service, which alone can read the challenge.
+    Intune(Arc<IntuneMode>),
     /// By an operator: requests are PENDING until one decides in the store, and are forgotten after a while.
     Manual {
         /// After how long.
@@ -134,7 +160,7 @@ pub enum ReplyChain {
 
 /// How many certificates a device may have in a while.
 ///
-/// A device is what the signed challenge says, or the subject of the certificate that is renewed. Endpoints with a static
+/// A device is what the signed challenge says, the names that Intune vouches for, or the subject of the certificate that is renewed. Endpoints with a static
 /// password or an operator do not know devices, so there only renewals are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceAllowance {

@@ -12,8 +12,11 @@ use scep_types::{
     AlgorithmPolicy, Certificate, CryptoError, CryptoProvider, DigestAlgorithm, UnixTime,
 };
 
+use tokio::sync::Notify;
+
 pub use authority::{Authority, CertificateAuthority, RecipientKey, RegistrationAuthority};
 pub use check::Warning;
+pub(crate) use check::check_path;
 pub use config::{
     CaCertificateShape, DeviceAllowance, EndpointConfig, Host, Mode, RenewalPolicy, ReplyChain,
     SignerBinding,
@@ -34,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) issuer_key: Sha256,
     /// What stands beside the issued certificate in an answer.
     pub(crate) reply_chain: Vec<Certificate>,
+    /// Wakes the outbox worker.
+    pub(crate) outbox: Notify,
     capabilities: Capabilities,
     ca_certificates: (&'static str, Bytes),
     warnings: Vec<Warning>,
@@ -62,6 +67,7 @@ impl Endpoint {
             terms,
             issuer_key,
             reply_chain: reply_chain(&config),
+            outbox: Notify::new(),
             capabilities: capabilities(&config),
             ca_certificates: write_ca_certificates(&handed_out(&config)),
             warnings,

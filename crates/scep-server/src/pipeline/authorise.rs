@@ -1,18 +1,29 @@
 //! Authorisation: the endpoint's one mode, or the certificate that is renewed. What one refuses, the other does not grant.
 
+use std::sync::Arc;
+
 use intune_challenge::signed::Verifier;
 use scep_proto::server::Enrolment;
 use scep_store::{ChallengeUse, DeviceLimit, Sha256};
-use scep_types::{Authorization, Basis, NameAssurance, Secret, UnixTime, VerifiedCsr};
+use scep_types::{Authorization, Basis, GeneralName, NameAssurance, Secret, UnixTime, VerifiedCsr};
+use zeroize::Zeroizing;
 
 use super::renewal::Predecessor;
 use crate::endpoint::{Inner, Mode, SignerBinding};
+use crate::intune::IntuneMode;
 use crate::{Error, PasswordFault};
 
 /// What authorises a request.
 pub(super) enum Authorised {
     /// Something at hand.
     Now(Box<Warrant>),
+    /// The Intune service, if it finds the challenge good.
+    ByService {
+        /// How it is asked.
+        mode: Arc<IntuneMode>,
+        /// What makes the challenge unique.
+        challenge: Sha256,
+    },
     /// An operator, if one does.
     ByOperator {
         /// Until when one may.
@@ -57,6 +68,10 @@ pub(super) fn authorise(
         (Some(predecessor), _) => by_predecessor(inner, csr, predecessor, now)?,
         (None, Mode::Static(password)) => by_password(csr, password)?,
         (None, Mode::Signed(verifier)) => by_challenge(inner, csr, verifier, now)?,
+        (None, Mode::Intune(mode)) => {
+            let (mode, challenge) = (Arc::clone(mode), opaque_challenge(inner, csr)?);
+            return Ok(Authorised::ByService { mode, challenge });
+        }
         (None, Mode::Manual { keep }) => {
             return Ok(Authorised::ByOperator { until: now.plus(*keep) });
         }
@@ -101,6 +116,25 @@ fn by_challenge(
         device_limit: device_limit(inner, bound.device().map(Sha256::new))?,
         device: bound.claims().subject.clone(),
     })
+}
+
+/// What makes an opaque challenge unique; without one the service need not be asked.
+fn opaque_challenge(inner: &Inner, csr: &VerifiedCsr) -> Result<Sha256, Error> {
+    let challenge = csr.challenge_password().ok_or(Error::NoChallenge)?;
+    let text = Zeroizing::new([b"intune: ", challenge.expose().as_bytes()].concat());
+    Ok(inner.sha256(&text)?)
+}
+
+/// The limit of whoever has these names, which the service compared with the profile.
+pub(super) fn device_limit_of_names(
+    inner: &Inner,
+    csr: &VerifiedCsr,
+) -> Result<Option<DeviceLimit>, Error> {
+    let names = csr.subject_alt_names().iter().map(GeneralName::der);
+    let names: Vec<&[u8]> = names.map(AsRef::as_ref).collect();
+    let identity = [&b"intune: "[..], csr.subject().der(), &names.concat()].concat();
+    let device = inner.config.device_allowance.map(|_| inner.sha256(&identity)).transpose()?;
+    device_limit(inner, device)
 }
 
 fn device_limit(inner: &Inner, device: Option<Sha256>) -> Result<Option<DeviceLimit>, Error> {

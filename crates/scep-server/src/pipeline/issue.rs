@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use scep_ca::{Admitted, Issued, Serial};
-use scep_store::{CertificateId, NewCertificate, Operator, Rejection, Reservation, SerialNumber};
+use scep_store::{
+    CertificateId, NewCertificate, NewNotice, Operator, Rejection, Reservation, SerialNumber,
+};
 use scep_types::{Authorization, Basis, NameAssurance, UnixTime, VerifiedCsr};
 
 use super::Granted;
 use super::sign::signed;
-use crate::Error;
 use crate::endpoint::Inner;
 use crate::error::Answer;
+use crate::{Error, compliance};
 
 /// Signs and commits; whatever goes wrong before the commit burns nothing.
 pub(super) async fn issue(
     inner: &Arc<Inner>,
     admitted: Admitted,
     reservation: Reservation,
+    notice: Option<NewNotice>,
     now: UnixTime,
 ) -> Result<Granted, Error> {
     let signed = sign(inner, admitted).await;
@@ -29,12 +32,12 @@ pub(super) async fn issue(
         }
     };
     // Only a certificate whose commit succeeded may leave.
-    inner.config.host.store.commit(reservation, record, now).await?;
+    inner.config.host.store.commit(reservation, record, notice, now).await?;
     let basis = issued.authorization().basis().clone();
     Ok(Granted::Issued { certificate: issued.into_certificate(), basis })
 }
 
-/// Issues what an operator approved, or rejects it if the profile does not admit it.
+/// Issues what an operator approved, or rejects it if the profile does not admit it or the device does not comply.
 ///
 /// Operators decide about what they see; nobody compared the names with anything.
 pub(super) async fn approved(
@@ -45,11 +48,12 @@ pub(super) async fn approved(
     now: UnixTime,
 ) -> Result<Granted, Error> {
     let basis = Basis::Operator(operator.as_str().to_owned());
+    let complies = compliance::check(inner, csr, &basis, None).await;
     let authorization = Authorization::assertion(csr, basis, NameAssurance::SelfAsserted);
-    match inner.config.authority.profiles.select(csr).admit(csr, authorization, now) {
-        Ok(admitted) => issue(inner, admitted, reservation, now).await,
+    let admit = || inner.config.authority.profiles.select(csr).admit(csr, authorization, now);
+    match complies.and_then(|()| Ok(admit()?)) {
+        Ok(admitted) => issue(inner, admitted, reservation, None, now).await,
         Err(error) => {
-            let error = Error::from(error);
             reject(inner, &error, reservation, now).await;
             Err(error)
         }

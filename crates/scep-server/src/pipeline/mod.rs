@@ -2,6 +2,7 @@
 //! authorise, admit, reserve, sign, commit, reply. A failure before the commit burns nothing.
 
 mod authorise;
+mod intune;
 mod issue;
 mod poll;
 mod renewal;
@@ -20,6 +21,7 @@ use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 use self::report::Facts;
+pub(crate) use self::sign::signed;
 use crate::endpoint::Inner;
 use crate::{Endpoint, Error};
 
@@ -118,7 +120,7 @@ impl Judged {
 
 impl Inner {
     /// Runs `work` on a worker.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, Error> {
@@ -127,7 +129,9 @@ impl Inner {
     }
 
     /// Freshly drawn octets.
-    fn random<const OCTETS: usize>(&self) -> Result<Zeroizing<[u8; OCTETS]>, CryptoError> {
+    pub(crate) fn random<const OCTETS: usize>(
+        &self,
+    ) -> Result<Zeroizing<[u8; OCTETS]>, CryptoError> {
         let mut drawn = Zeroizing::new([0; OCTETS]);
         self.provider().random.fill(drawn.as_mut())?;
         Ok(drawn)

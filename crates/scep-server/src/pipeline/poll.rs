@@ -12,7 +12,7 @@ use super::report::Facts;
 use super::request::transaction_key;
 use super::{Granted, Judged, issue};
 use crate::Error;
-use crate::endpoint::Inner;
+use crate::endpoint::{Inner, Mode};
 
 pub(super) async fn answer(
     inner: &Arc<Inner>,
@@ -33,6 +33,10 @@ async fn poll(
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Granted, Error> {
+    // Intune knows no pending requests; and whom a certificate is kept back from must not poll for it.
+    if let Mode::Intune(_) = inner.config.mode {
+        return Err(Error::UnknownTransaction);
+    }
     let transaction = transaction_key(inner, reply)?;
     // The key, not the certificate: cryptlib makes a new one for each poll (R-4.4-03).
     let signer_key = inner.sha256(signer.spki())?;

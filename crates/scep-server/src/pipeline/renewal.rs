@@ -118,7 +118,7 @@ impl Predecessor {
 /// Only where challenges say what a CSR must look like were the names ever compared with anything.
 fn name_assurance(mode: &Mode) -> NameAssurance {
     match mode {
-        Mode::Signed(_) => NameAssurance::Vouched,
+        Mode::Signed(_) | Mode::Intune(_) => NameAssurance::Vouched,
         Mode::Static(_) | Mode::Manual { .. } => NameAssurance::SelfAsserted,
     }
 }

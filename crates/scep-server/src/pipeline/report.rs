@@ -1,10 +1,12 @@
 //! What the log and the observer learn of a request: never a challenge, a password or a nonce.
 
+use intune_challenge::service::ActivityId;
 use scep_proto::server::{Reply, Sealed, SealedKind};
 use scep_proto::{MessageType, TransactionId};
 use scep_types::{ContentCipher, DigestAlgorithm, UnixTime, VerifiedCsr};
 
 use crate::endpoint::Inner;
+use crate::intune::{Answered, ServiceError};
 use crate::{Decision, Error, Outcome};
 
 /// What came to light while a request was judged.
@@ -14,6 +16,8 @@ pub(super) struct Facts {
     message_type: Option<MessageType>,
     csr: Option<VerifiedCsr>,
     device: Option<String>,
+    activity_id: Option<ActivityId>,
+    service_code: Option<String>,
 }
 
 impl Facts {
@@ -40,6 +44,17 @@ impl Facts {
         self.device = device;
     }
 
+    /// The last call to the service counts.
+    pub(super) fn found_answer<T>(&mut self, answered: &Answered<T>) {
+        self.activity_id = Some(answered.activity_id);
+        let code = answered.result.as_ref().err().and_then(ServiceError::code);
+        self.service_code = code.map(str::to_owned);
+    }
+
+    pub(super) fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
+
     /// Warns of what protects nothing, each time it is used.
     pub(super) fn found_algorithms(&self, reply: &Reply) {
         let (digest, cipher) = (reply.digest(), reply.cipher());
@@ -60,6 +75,8 @@ impl Facts {
             transaction_id: self.transaction_id.as_ref(),
             message_type: self.message_type,
             device: self.device.as_deref(),
+            activity_id: self.activity_id,
+            service_code: self.service_code.as_deref(),
             subject: self.csr.as_ref().map(|csr| csr.subject()),
             subject_alt_names: self.csr.as_ref().map_or(0, |csr| csr.subject_alt_names().len()),
             outcome,
@@ -83,6 +100,8 @@ fn log(decision: &Decision<'_>) {
                 message_type = decision.message_type.map(tracing::field::display),
                 device = decision.device.map(tracing::field::debug),
                 subject = decision.subject.map(tracing::field::display),
+                activity_id = decision.activity_id.map(tracing::field::display),
+                service_code = decision.service_code.map(tracing::field::debug),
                 subject_alt_names = decision.subject_alt_names,
                 $($own)*
             )
@@ -99,6 +118,9 @@ fn log(decision: &Decision<'_>) {
         Outcome::Refused { fail_info, error } => {
             let cause = undecipherable_cause(error).map(tracing::field::display);
             event!(warn, %fail_info, reason = error.label(), %error, cause, "refused");
+        }
+        Outcome::Deferred { retry_after, error } if error.needs_administrator() => {
+            event!(error, ?retry_after, reason = error.label(), %error, "to come again, once repaired");
         }
         Outcome::Deferred { retry_after, error } => {
             event!(warn, ?retry_after, reason = error.label(), %error, "to come again");

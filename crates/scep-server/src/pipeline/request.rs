@@ -6,16 +6,19 @@ use scep_ca::Admitted;
 use scep_proto::server::{Enrolment, Opened, Recipient, Reply, Sealed, SealedKind};
 use scep_proto::{FailInfo, FallbackKey};
 use scep_store::{
-    Begin, Begun, NewPending, Outcome, RequestId, Submission, TransactionId, TransactionKey,
+    Begin, Begun, NewPending, Outcome, RequestId, Sha256, Submission, TransactionId, TransactionKey,
 };
 use scep_types::{Certificate, UnixTime, VerifiedCsr};
 
 use super::authorise::{Authorised, authorise, check_keys};
+use super::intune::Attempt;
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
 use super::{Granted, Judged, issue};
 use crate::endpoint::Inner;
-use crate::{Error, RenewalFault};
+use crate::intune::IntuneMode;
+use crate::moment::Moment;
+use crate::{Error, RenewalFault, compliance};
 
 /// A request whose CSR is proven, and what is to be done with it.
 struct Proven {
@@ -32,6 +35,14 @@ struct Plan {
 
 /// What is to be done with a request.
 enum Action {
+    /// What was decided here.
+    Decided(Decided),
+    /// Ask the service, and issue if it says so.
+    Ask { mode: Arc<IntuneMode>, challenge: Sha256 },
+}
+
+/// What was decided about a request without asking anybody.
+enum Decided {
     /// Issue, once it is reserved.
     Issue(Box<Admitted>),
     /// Queue it for an operator, once it is reserved.
@@ -48,6 +59,7 @@ pub(super) async fn answer(
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Judged, Error> {
+    let moment = Moment::starting(now);
     let predecessor = match request.kind() {
         SealedKind::Enrol | SealedKind::Renew => predecessor(inner, &request).await,
         other => Err(Error::NotOffered(other)),
@@ -63,7 +75,14 @@ pub(super) async fn answer(
             facts.found_csr(&csr, device);
             facts.found_algorithms(&reply);
             let verdict = match plan {
-                Ok(plan) => carry_out(inner, &csr, plan, now).await,
+                Ok(Plan { begin, action: Action::Ask { mode, challenge } }) => {
+                    let attempt = Attempt { inner, mode: &mode, csr: &csr, moment };
+                    attempt.run(begin, challenge, facts).await
+                }
+                Ok(Plan { begin, action: Action::Decided(decided) }) => {
+                    let decided = complied(inner, &csr, decided, facts.device()).await;
+                    carry_out(inner, &csr, &begin, decided, now).await
+                }
                 Err(error) => Err(error),
             };
             Ok(Judged { reply, verdict })
@@ -112,7 +131,7 @@ fn decide(
             Ok(action) => Ok(Plan { begin, action }),
             // Whoever holds a revoked certificate's key gets nothing more, not even what was issued before.
             Err(error @ Error::Renewal(RenewalFault::Revoked)) => Err(error),
-            Err(error) => Ok(Plan { begin, action: Action::Refuse(error) }),
+            Err(error) => Ok(Plan { begin, action: Action::Decided(Decided::Refuse(error)) }),
         }
     });
     Proven { csr: enrolment.csr, reply: enrolment.reply, device, plan }
@@ -132,9 +151,13 @@ fn action(
             begin.challenge = warrant.challenge;
             begin.device_limit = warrant.device_limit;
             let profile = inner.config.authority.profiles.select(csr);
-            Ok(Action::Issue(Box::new(profile.admit(csr, warrant.authorization, now)?)))
+            let admitted = profile.admit(csr, warrant.authorization, now)?;
+            Ok(Action::Decided(Decided::Issue(Box::new(admitted))))
         }
-        Authorised::ByOperator { until } => Ok(Action::Queue(NewPending::new(csr.der(), until)?)),
+        Authorised::ByService { mode, challenge } => Ok(Action::Ask { mode, challenge }),
+        Authorised::ByOperator { until } => {
+            Ok(Action::Decided(Decided::Queue(NewPending::new(csr.der(), until)?)))
+        }
     }
 }
 
@@ -166,27 +189,27 @@ pub(super) fn transaction_key(inner: &Inner, reply: &Reply) -> Result<Transactio
 async fn carry_out(
     inner: &Arc<Inner>,
     csr: &VerifiedCsr,
-    plan: Plan,
+    begin: &Begin,
+    decided: Decided,
     now: UnixTime,
 ) -> Result<Granted, Error> {
-    let Plan { begin, action } = plan;
     let store = &inner.config.host.store;
-    let begun = match &action {
-        Action::Issue(_) | Action::Queue(_) => store.begin(&begin, now).await?,
-        Action::Refuse(error) => {
+    let begun = match &decided {
+        Decided::Issue(_) | Decided::Queue(_) => store.begin(begin, now).await?,
+        Decided::Refuse(error) => {
             let recalled = store.recall(&begin.request, inner.terms, now).await?;
             recalled.ok_or_else(|| error.clone())?
         }
     };
-    match (begun, action) {
-        (Begun::Fresh(reservation), Action::Issue(admitted)) => {
-            issue::issue(inner, *admitted, reservation, now).await
+    match (begun, decided) {
+        (Begun::Fresh(reservation), Decided::Issue(admitted)) => {
+            issue::issue(inner, *admitted, reservation, None, now).await
         }
-        (Begun::Fresh(reservation), Action::Queue(pending)) => {
+        (Begun::Fresh(reservation), Decided::Queue(pending)) => {
             store.pend(reservation, pending, now).await?;
             Ok(Granted::Pending)
         }
-        (Begun::Fresh(reservation), Action::Refuse(error)) => {
+        (Begun::Fresh(reservation), Decided::Refuse(error)) => {
             issue::release(inner, reservation, now).await; // recall reserves nothing afresh
             Err(error)
         }
@@ -201,8 +224,23 @@ async fn carry_out(
     }
 }
 
+/// What was decided, if the device complies; else to refuse it.
+async fn complied(
+    inner: &Inner,
+    csr: &VerifiedCsr,
+    decided: Decided,
+    device: Option<&str>,
+) -> Decided {
+    let Decided::Issue(admitted) = &decided else { return decided };
+    let basis = admitted.authorization().basis();
+    match compliance::check(inner, csr, basis, device).await {
+        Ok(()) => decided,
+        Err(error) => Decided::Refuse(error),
+    }
+}
+
 /// The answer that the request had before.
-fn repeated(outcome: Outcome) -> Result<Granted, Error> {
+pub(super) fn repeated(outcome: Outcome) -> Result<Granted, Error> {
     match outcome {
         Outcome::Issued(issued) => {
             let certificate = Certificate::parse(issued.certificate.der);

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use scep_ca::{Issued, Prepared};
+use scep_ca::{Crl, Issued, Prepared, PreparedCrl};
 use scep_proto::ToBeSigned;
 use scep_types::{CryptoError, SignatureScheme};
 
@@ -8,7 +8,7 @@ use crate::endpoint::Inner;
 use crate::{Error, Signer, Signing};
 
 /// What only lacks its signature.
-pub(super) trait Unsigned: Send + Sync + 'static {
+pub(crate) trait Unsigned: Send + Sync + 'static {
     type Signed: Send + 'static;
 
     fn to_be_signed(&self) -> &[u8];
@@ -17,7 +17,7 @@ pub(super) trait Unsigned: Send + Sync + 'static {
 }
 
 /// Prepares something on a worker and signs it: there, if the key is at hand, else by asking whoever holds the key.
-pub(super) async fn signed<U: Unsigned>(
+pub(crate) async fn signed<U: Unsigned>(
     inner: &Arc<Inner>,
     signing: &Signing,
     prepare: impl FnOnce(&Inner) -> Result<U, Error> + Send + 'static,
@@ -71,6 +71,22 @@ impl Unsigned for Prepared {
     }
 
     fn assemble(self, signature: &[u8]) -> Result<Issued, Error> {
+        Ok(self.assemble(signature)?)
+    }
+}
+
+impl Unsigned for PreparedCrl {
+    type Signed = Crl;
+
+    fn to_be_signed(&self) -> &[u8] {
+        self.to_be_signed()
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        self.scheme()
+    }
+
+    fn assemble(self, signature: &[u8]) -> Result<Crl, Error> {
         Ok(self.assemble(signature)?)
     }
 }

@@ -4,19 +4,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use scep_crypto::aws_lc_rs::SoftwareKey;
 use scep_server::Signer;
+use scep_store::outbox::Attempted;
 use scep_store::{
-    Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, MemoryStore,
-    NewCertificate, NewPending, Operator, PendingRequest, Polled, Rejection, RequestId,
-    Reservation, Revocation, Revoked, RevokedCertificate, Sha256, StoreError, Terms,
-    TransactionKey,
+    Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, LeasedNotice,
+    MemoryStore, NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, Operator,
+    PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
+    RevokedCertificate, Sha256, StoreError, Terms, TransactionKey,
 };
 use scep_types::{
     ContentKey, CryptoError, DecryptionKey, KeyTransport, SignatureScheme, SigningKey, UnixTime,
 };
+
+use super::crash::Crash;
 
 /// A key that does not answer while it is off.
 pub(crate) struct FailingKey {
@@ -131,24 +135,36 @@ pub(crate) enum Verb {
     Poll,
     Release,
     CertificateBySerial,
+    LeaseNotices,
+    ClaimNotice,
+    SettleNotice,
+    Revoke,
+    Revoked,
 }
 
 /// A store one of whose verbs does not answer.
 pub(crate) struct FailingStore {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) failing: Mutex<Option<Verb>>,
+    pub(crate) crash: Arc<Crash>,
 }
 
 impl FailingStore {
     pub(crate) fn new(store: Arc<MemoryStore>, failing: Verb) -> Arc<Self> {
-        Arc::new(Self { store, failing: Mutex::new(Some(failing)) })
+        Arc::new(Self { store, failing: Mutex::new(Some(failing)), crash: Crash::never() })
+    }
+
+    /// A store that answers, to a process that may die.
+    pub(crate) fn crashing(store: Arc<MemoryStore>, crash: Arc<Crash>) -> Arc<Self> {
+        Arc::new(Self { store, failing: Mutex::new(None), crash })
     }
 
     pub(crate) fn recover(&self) {
         *self.failing.lock().unwrap() = None;
     }
 
-    fn answers(&self, verb: Verb) -> Result<(), StoreError> {
+    async fn answers(&self, verb: Verb) -> Result<(), StoreError> {
+        self.crash.step().await;
         if *self.failing.lock().unwrap() == Some(verb) {
             return Err(StoreError::Unavailable(scep_store::Cause::new("connection reset")));
         }
@@ -159,8 +175,10 @@ impl FailingStore {
 #[async_trait]
 impl EnrolmentStore for FailingStore {
     async fn begin(&self, begin: &Begin, now: UnixTime) -> Result<Begun, StoreError> {
-        self.answers(Verb::Begin)?;
-        self.store.begin(begin, now).await
+        self.answers(Verb::Begin).await?;
+        let answer = self.store.begin(begin, now).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn recall(
@@ -169,18 +187,23 @@ impl EnrolmentStore for FailingStore {
         terms: Terms,
         now: UnixTime,
     ) -> Result<Option<Begun>, StoreError> {
-        self.answers(Verb::Recall)?;
-        self.store.recall(request, terms, now).await
+        self.answers(Verb::Recall).await?;
+        let answer = self.store.recall(request, terms, now).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn commit(
         &self,
         reservation: Reservation,
         certificate: NewCertificate,
+        notice: Option<NewNotice>,
         now: UnixTime,
     ) -> Result<(), StoreError> {
-        self.answers(Verb::Commit)?;
-        self.store.commit(reservation, certificate, now).await
+        self.answers(Verb::Commit).await?;
+        let answer = self.store.commit(reservation, certificate, notice, now).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn pend(
@@ -202,8 +225,10 @@ impl EnrolmentStore for FailingStore {
     }
 
     async fn release(&self, reservation: Reservation, now: UnixTime) -> Result<(), StoreError> {
-        self.answers(Verb::Release)?;
-        self.store.release(reservation, now).await
+        self.answers(Verb::Release).await?;
+        let answer = self.store.release(reservation, now).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn poll(
@@ -213,8 +238,10 @@ impl EnrolmentStore for FailingStore {
         terms: Terms,
         now: UnixTime,
     ) -> Result<Polled, StoreError> {
-        self.answers(Verb::Poll)?;
-        self.store.poll(transaction, signer_key, terms, now).await
+        self.answers(Verb::Poll).await?;
+        let answer = self.store.poll(transaction, signer_key, terms, now).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn list_pending(
@@ -248,8 +275,10 @@ impl EnrolmentStore for FailingStore {
         &self,
         id: &CertificateId,
     ) -> Result<Option<IssuedCertificate>, StoreError> {
-        self.answers(Verb::CertificateBySerial)?;
-        self.store.certificate_by_serial(id).await
+        self.answers(Verb::CertificateBySerial).await?;
+        let answer = self.store.certificate_by_serial(id).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn revoke(
@@ -257,11 +286,53 @@ impl EnrolmentStore for FailingStore {
         id: &CertificateId,
         revocation: Revocation,
     ) -> Result<Revoked, StoreError> {
-        self.store.revoke(id, revocation).await
+        self.answers(Verb::Revoke).await?;
+        let answer = self.store.revoke(id, revocation).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
-        self.store.revoked(issuer).await
+        self.answers(Verb::Revoked).await?;
+        let answer = self.store.revoked(issuer).await;
+        self.crash.step().await;
+        answer
+    }
+
+    async fn lease_notices(
+        &self,
+        endpoint: &EndpointId,
+        most: usize,
+        lease: Duration,
+        now: UnixTime,
+    ) -> Result<Vec<LeasedNotice>, StoreError> {
+        self.answers(Verb::LeaseNotices).await?;
+        let answer = self.store.lease_notices(endpoint, most, lease, now).await;
+        self.crash.step().await;
+        answer
+    }
+
+    async fn claim_notice(
+        &self,
+        certificate: &CertificateId,
+        lease: Duration,
+        now: UnixTime,
+    ) -> Result<NoticeClaim, StoreError> {
+        self.answers(Verb::ClaimNotice).await?;
+        let answer = self.store.claim_notice(certificate, lease, now).await;
+        self.crash.step().await;
+        answer
+    }
+
+    async fn settle_notice(
+        &self,
+        lease: &NoticeLease,
+        outcome: Attempted,
+    ) -> Result<(), StoreError> {
+        self.answers(Verb::SettleNotice).await?;
+        let answer = self.store.settle_notice(lease, outcome).await;
+        self.crash.step().await;
+        answer
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

@@ -1,8 +1,10 @@
 //! A server with its CA, RA and store, a clock that stands, and devices that ask it for certificates over HTTP.
 
+pub(crate) mod crash;
 pub(crate) mod device;
 pub(crate) mod faults;
 pub(crate) mod forge;
+pub(crate) mod intune;
 pub(crate) mod pki;
 pub(crate) mod server;
 

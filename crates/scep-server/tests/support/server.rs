@@ -185,6 +185,8 @@ pub(crate) struct Seen {
     pub(crate) device: Option<String>,
     pub(crate) subject: Option<String>,
     pub(crate) transaction_id: Option<String>,
+    pub(crate) service_code: Option<String>,
+    pub(crate) activity_id: Option<String>,
 }
 
 impl Observer for Recorder {
@@ -200,6 +202,8 @@ impl Observer for Recorder {
             device: decision.device.map(str::to_owned),
             subject: decision.subject.map(ToString::to_string),
             transaction_id: decision.transaction_id.map(ToString::to_string),
+            service_code: decision.service_code.map(str::to_owned),
+            activity_id: decision.activity_id.map(|id| id.to_string()),
         });
     }
 }

@@ -7,7 +7,8 @@ use scep_types::UnixTime;
 
 use super::table::{Entry, Ref};
 use crate::certificate::IssuedCertificate;
-use crate::ids::{CertificateId, Operator, Sha256, Submission, TransactionKey};
+use crate::ids::{CertificateId, EndpointId, Operator, Sha256, Submission, TransactionKey};
+use crate::notice::NoticeBody;
 use crate::rate::Slot;
 use crate::request::ChallengeUse;
 use crate::transition::Transaction;
@@ -73,6 +74,15 @@ pub(super) struct Certificate {
     pub(super) ends: UnixTime,
 }
 
+/// The body of a notice; how far it got stands with its certificate.
+pub(super) struct Unsent {
+    pub(super) certificate: CertificateId,
+    pub(super) endpoint: EndpointId,
+    pub(super) body: NoticeBody,
+    pub(super) due: UnixTime,
+    pub(super) ends: UnixTime,
+}
+
 impl Entry for Challenge {
     type Key = Sha256;
 
@@ -126,6 +136,18 @@ impl Entry for Certificate {
 
     fn key(&self) -> &CertificateId {
         &self.issued.certificate.id
+    }
+
+    fn ends(&self) -> UnixTime {
+        self.ends
+    }
+}
+
+impl Entry for Unsent {
+    type Key = CertificateId;
+
+    fn key(&self) -> &CertificateId {
+        &self.certificate
     }
 
     fn ends(&self) -> UnixTime {

@@ -19,6 +19,8 @@ pub struct MemoryLimits {
     /// Certificates that have not expired: about 350 octets each, and the DER and the basis. Requests that were reserved
     /// before the limit was reached are still committed. Default 100,000.
     pub certificates: usize,
+    /// Notices neither delivered nor given up: about 300 octets each, and the body. Default 20,000.
+    pub notices: usize,
     /// Issuers that number CRLs: about 100 octets each. Default 1,000.
     pub issuers: usize,
     /// How much longer than its own expiry a used challenge is kept, in case the clock is set back. Default 5 minutes.
@@ -36,6 +38,7 @@ impl Default for MemoryLimits {
             pending_requests: 2_000,
             devices: 1_000_000,
             certificates: 100_000,
+            notices: 20_000,
             issuers: 1_000,
             clock_tolerance: Duration::from_secs(5 * 60),
             certificate_retention: Duration::from_secs(8 * 86_400),
@@ -57,6 +60,8 @@ pub struct MemoryUsage {
     pub devices: usize,
     /// Certificates.
     pub certificates: usize,
+    /// Notices.
+    pub notices: usize,
     /// Issuers.
     pub issuers: usize,
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use scep_types::UnixTime;
@@ -9,6 +10,8 @@ use crate::certificate::{
     IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate,
 };
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
+use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
+use crate::outbox::Attempted;
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::{EnrolmentStore, StoreError};
 
@@ -16,6 +19,7 @@ mod asking;
 mod entries;
 mod limits;
 mod operating;
+mod outbox;
 mod settling;
 mod state;
 mod table;
@@ -81,9 +85,10 @@ impl EnrolmentStore for MemoryStore {
         &self,
         reservation: Reservation,
         certificate: NewCertificate,
+        notice: Option<NewNotice>,
         now: UnixTime,
     ) -> Result<(), StoreError> {
-        self.state()?.commit(&reservation, certificate, now)
+        self.state()?.commit(&reservation, certificate, notice, now)
     }
 
     async fn pend(
@@ -162,6 +167,33 @@ impl EnrolmentStore for MemoryStore {
 
     async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
         Ok(self.state()?.revoked(issuer))
+    }
+
+    async fn lease_notices(
+        &self,
+        endpoint: &EndpointId,
+        most: usize,
+        lease: Duration,
+        now: UnixTime,
+    ) -> Result<Vec<LeasedNotice>, StoreError> {
+        self.state()?.lease_notices(endpoint, most, lease, now)
+    }
+
+    async fn claim_notice(
+        &self,
+        certificate: &CertificateId,
+        lease: Duration,
+        now: UnixTime,
+    ) -> Result<NoticeClaim, StoreError> {
+        self.state()?.claim_notice(certificate, lease, now)
+    }
+
+    async fn settle_notice(
+        &self,
+        lease: &NoticeLease,
+        outcome: Attempted,
+    ) -> Result<(), StoreError> {
+        self.state()?.settle_notice(lease, outcome)
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

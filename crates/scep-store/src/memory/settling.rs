@@ -9,6 +9,7 @@ use crate::StoreError;
 use crate::certificate::{IssuedCertificate, NewCertificate};
 use crate::error::Capacity;
 use crate::ids::{CertificateId, Submission, TransactionKey};
+use crate::notice::NewNotice;
 use crate::request::{ChallengeUse, NewPending, Rejection, Reservation};
 use crate::time::after;
 use crate::transition::{Settled, State as Settlement};
@@ -27,6 +28,7 @@ impl State {
         &mut self,
         reservation: &Reservation,
         new: NewCertificate,
+        notice: Option<NewNotice>,
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let held = self.use_up(reservation, now)?;
@@ -35,8 +37,15 @@ impl State {
             self.undo(held.at);
             return Err(StoreError::DuplicateSerial(id));
         }
+        if notice.is_some() && !self.outbox.has_room(now) {
+            self.undo(held.at);
+            return Err(self.outbox.full());
+        }
         let ends = after(new.not_after.plus(self.limits.certificate_retention));
-        let issued = IssuedCertificate::new(new, held.key, now);
+        let mut issued = IssuedCertificate::new(new, held.key, now);
+        if let Some(notice) = notice {
+            self.queue_notice(&mut issued, notice, ends, now);
+        }
         let csr_info = held.submission.csr_info;
         let entry = Certificate { issued, csr_info, ends };
         let certificate = self.certificates.insert(entry).ok_or(StoreError::Poisoned)?;

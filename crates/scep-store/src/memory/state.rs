@@ -6,6 +6,7 @@ use scep_types::UnixTime;
 
 use super::entries::{Certificate, Challenge, Device, Holder, Queued, TransactionEntry, Work};
 use super::limits::{MemoryLimits, MemoryUsage};
+use super::outbox::Outbox;
 use super::table::{Entry, Ref, Table};
 use crate::StoreError;
 use crate::certificate::Revocation;
@@ -25,6 +26,7 @@ pub(super) struct State {
     pub(super) devices: Table<Device>,
     pub(super) certificates: Table<Certificate>,
     pub(super) revoked: BTreeMap<CertificateId, Revocation>,
+    pub(super) outbox: Outbox,
     pub(super) crl_numbers: HashMap<Sha256, u64>,
     generation: u64,
 }
@@ -38,6 +40,7 @@ impl State {
             devices: Table::new(limits.devices),
             certificates: Table::new(limits.certificates),
             revoked: BTreeMap::new(),
+            outbox: Outbox::new(limits.notices),
             crl_numbers: HashMap::new(),
             generation: 0,
             limits,
@@ -51,6 +54,7 @@ impl State {
             pending_requests: self.queue.len(),
             devices: self.devices.len(),
             certificates: self.certificates.len(),
+            notices: self.outbox.len(),
             issuers: self.crl_numbers.len(),
         }
     }
@@ -62,6 +66,7 @@ impl State {
             self.transactions.remove_ended(now);
             self.queue.remove_ended(now);
             self.devices.remove_ended(now);
+            self.outbox.sweep(now);
             self.sweep_certificate(now);
         }
     }

@@ -17,6 +17,14 @@ pub(crate) const REMEMBER_UNTIL: [i64; 3] = [40, 90, 100_000];
 pub(crate) const MAX_CHALLENGES: usize = 2;
 pub(crate) const MAX_TRANSACTIONS: usize = 3;
 pub(crate) const MAX_PENDING: usize = 1;
+pub(crate) const MAX_NOTICES: usize = 2;
+
+/// For how long a notice is its sender's.
+pub(crate) const NOTICE_LEASE: i64 = 4;
+/// For how long it is worth sending.
+pub(crate) const NOTICE_KEPT: i64 = 25;
+/// For how long a failed attempt postpones it.
+pub(crate) const POSTPONED: i64 = 6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ask {
@@ -47,6 +55,18 @@ pub(crate) enum Seen {
     Duplicate,
     ChallengeOver,
     Full(&'static str),
+    /// Certificate and attempt of each notice that was leased.
+    Leased(Vec<(u32, u32)>),
+    Delivered,
+    GivenUp,
+}
+
+/// What becomes of an attempt to send a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Delivered,
+    Failed,
+    Refused,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +75,25 @@ pub(crate) struct Reference {
     attempts: Vec<Attempt>,
     answers: Vec<(usize, Answer)>,
     certificates: Vec<Issued>,
+    notices: Vec<Notice>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Notice {
+    serial: u32,
+    attempt: u32,
+    ends: i64,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Someone is sending it until then.
+    Sending(i64),
+    /// Nobody is until then.
+    Resting(i64),
+    Delivered,
+    GivenUp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -147,14 +186,77 @@ impl Reference {
         }
     }
 
-    pub(crate) fn commit(&mut self, attempt: usize, serial: u32) -> Seen {
+    pub(crate) fn commit(&mut self, attempt: usize, serial: u32, notice: bool) -> Seen {
         let Some(ask) = self.open(attempt) else { return Seen::LeaseLost };
         if self.certificates.iter().any(|issued| issued.serial == serial) {
             self.attempts[attempt].fate = Fate::Undone;
             return Seen::Duplicate;
         }
+        if notice && self.unsent().count() >= MAX_NOTICES {
+            self.attempts[attempt].fate = Fate::Undone;
+            return Seen::Full("notices");
+        }
+        if notice {
+            let (stage, ends) = (Stage::Sending(self.now + NOTICE_LEASE), self.now + NOTICE_KEPT);
+            self.notices.push(Notice { serial, attempt: 1, ends, stage });
+        }
         self.certificates.push(Issued { serial, csr: ask.csr, challenge: ask.challenge });
         self.settle(attempt, Is::Issued(serial), REPLAY_WINDOW)
+    }
+
+    /// Leases all that are due, those due for longest first.
+    pub(crate) fn lease_notices(&mut self, most: usize) -> Seen {
+        let mut due: Vec<(i64, u32)> = self
+            .unsent()
+            .filter_map(|notice| match notice.stage {
+                Stage::Sending(until) | Stage::Resting(until) => Some((until, notice.serial)),
+                _ => None,
+            })
+            .filter(|(due, _)| *due <= self.now)
+            .collect();
+        due.sort_unstable();
+        let leased = due.into_iter().take(most).map(|(_, serial)| (serial, self.take(serial)));
+        Seen::Leased(leased.collect())
+    }
+
+    pub(crate) fn claim_notice(&mut self, serial: u32) -> Seen {
+        let Some(notice) = self.notices.iter().find(|notice| notice.serial == serial) else {
+            return Seen::Nothing;
+        };
+        match notice.stage {
+            Stage::Delivered => Seen::Delivered,
+            Stage::GivenUp => Seen::GivenUp,
+            _ if notice.ends <= self.now => Seen::GivenUp,
+            Stage::Sending(until) if self.now < until => Seen::Busy(until - self.now),
+            _ => Seen::Leased(vec![(serial, self.take(serial))]),
+        }
+    }
+
+    pub(crate) fn settle_notice(&mut self, (serial, attempt): (u32, u32), sent: Sent) -> Seen {
+        let now = self.now;
+        let found = self.notices.iter_mut().find(|notice| notice.serial == serial);
+        let Some(notice) = found else { return Seen::LeaseLost };
+        let mine = matches!(notice.stage, Stage::Sending(_)) && notice.attempt == attempt;
+        notice.stage = match sent {
+            Sent::Delivered => Stage::Delivered,
+            Sent::Failed if mine => Stage::Resting(now + POSTPONED),
+            Sent::Refused if mine => Stage::GivenUp,
+            Sent::Failed | Sent::Refused => return Seen::LeaseLost,
+        };
+        Seen::Done
+    }
+
+    /// What may still be sent.
+    fn unsent(&self) -> impl Iterator<Item = &Notice> {
+        let over = |notice: &Notice| matches!(notice.stage, Stage::Delivered | Stage::GivenUp);
+        self.notices.iter().filter(move |notice| !over(notice) && self.now < notice.ends)
+    }
+
+    fn take(&mut self, serial: u32) -> u32 {
+        let until = self.now + NOTICE_LEASE;
+        let found = self.notices.iter_mut().find(|notice| notice.serial == serial).unwrap();
+        (found.stage, found.attempt) = (Stage::Sending(until), found.attempt + 1);
+        found.attempt
     }
 
     pub(crate) fn pend(&mut self, attempt: usize) -> Seen {

@@ -38,14 +38,14 @@ pub async fn a_serial_number_is_issued_once(store: Store) {
     issue(&store, &request("t", 1, 1), 7, at(0)).await;
     let second = request("u", 2, 2).with_challenge(challenge(1));
     let reservation = fresh(&store, &second, at(1)).await;
-    let refused = store.commit(reservation, certificate(7), at(1)).await;
+    let refused = store.commit(reservation, certificate(7), None, at(1)).await;
     assert_eq!(refused, Err(StoreError::DuplicateSerial(certificate_id(7))));
     issue(&store, &second, 8, at(1)).await;
 
     let mut elsewhere = certificate(7);
     elsewhere.id.issuer = issuer(2);
     let reservation = fresh(&store, &request("v", 3, 3), at(1)).await;
-    store.commit(reservation, elsewhere, at(1)).await.unwrap();
+    store.commit(reservation, elsewhere, None, at(1)).await.unwrap();
 }
 
 pub async fn the_first_revocation_stands(store: Store) {
@@ -92,7 +92,7 @@ pub async fn a_request_for_an_expired_certificate_is_new_but_its_challenge_stays
         scep_store::ChallengeUse { key: challenge(1).key, remember_until: at(100 * 86_400) };
     let first = request("t", 1, 1).with_challenge(long_lived);
     let reservation = fresh(&store, &first, at(0)).await;
-    store.commit(reservation, short, at(0)).await.unwrap();
+    store.commit(reservation, short, None, at(0)).await.unwrap();
     // Long after any retention: the certificate is forgotten, the challenge is not.
     let begun = store.begin(&first, at(50 * 86_400)).await;
     assert_eq!(begun, Ok(scep_store::Begun::Replayed));

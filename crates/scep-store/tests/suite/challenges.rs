@@ -38,7 +38,7 @@ pub async fn the_first_reservation_of_a_challenge_wins(store: Store) {
     assert_eq!(begin("u", 2, 1).await, busy);
     assert_eq!(begin("t", 1, 2).await, Begun::Replayed);
     assert_eq!(begin("u", 2, 2).await, Begun::Replayed);
-    store.commit(reservation, certificate(7), at(10)).await.unwrap();
+    store.commit(reservation, certificate(7), None, at(10)).await.unwrap();
     assert!(is_same_certificate(&begin("u", 2, 1).await, 7));
     assert_eq!(begin("u", 2, 2).await, Begun::Replayed);
 }
@@ -75,7 +75,7 @@ pub async fn a_challenge_whose_holder_died_is_free_when_the_lease_ends(store: St
     let other = request("u", 2, 2).with_challenge(challenge(1));
     assert_eq!(store.begin(&other, at(29)).await, Ok(Begun::Replayed));
     issue(&store, &other, 8, at(30)).await;
-    let late = store.commit(reservation, certificate(7), at(30)).await;
+    let late = store.commit(reservation, certificate(7), None, at(30)).await;
     assert_eq!(late, Err(StoreError::LeaseLost));
     assert_eq!(store.certificate_by_serial(&certificate_id(7)).await, Ok(None));
 }
@@ -151,7 +151,7 @@ pub async fn a_copy_of_an_approved_csr_is_handed_the_approval_once(store: Store)
     assert_eq!(by, operator("ann"));
     assert_eq!(store.begin(&copy, at(2)).await, Ok(Begun::Same(Outcome::Pending)));
     assert_eq!(store.begin(&first, at(2)).await, Ok(Begun::Same(Outcome::Pending)));
-    store.commit(reservation, certificate(7), at(3)).await.unwrap();
+    store.commit(reservation, certificate(7), None, at(3)).await.unwrap();
     assert!(is_same_certificate(&store.begin(&copy, at(4)).await.unwrap(), 7));
     assert!(is_same_certificate(&store.begin(&first, at(4)).await.unwrap(), 7));
 }

@@ -128,7 +128,7 @@ pub async fn is_fresh(store: &Store, begin: &Begin, now: UnixTime) -> bool {
 
 pub async fn issue(store: &Store, begin: &Begin, serial: u32, now: UnixTime) {
     let reservation = fresh(store, begin, now).await;
-    store.commit(reservation, certificate(serial), now).await.unwrap();
+    store.commit(reservation, certificate(serial), None, now).await.unwrap();
 }
 
 pub async fn queue(store: &Store, begin: &Begin, now: UnixTime) {

@@ -14,9 +14,9 @@ pub async fn a_lease_ends_at_its_last_second_and_not_before(store: Store) {
 
 pub async fn a_holder_may_settle_until_the_lease_ends(store: Store) {
     let reservation = fresh(&store, &request("t", 1, 1), at(0)).await;
-    store.commit(reservation, certificate(7), at(29)).await.unwrap();
+    store.commit(reservation, certificate(7), None, at(29)).await.unwrap();
     let reservation = fresh(&store, &request("u", 1, 2), at(0)).await;
-    let late = store.commit(reservation, certificate(8), at(30)).await;
+    let late = store.commit(reservation, certificate(8), None, at(30)).await;
     assert_eq!(late, Err(StoreError::LeaseLost));
 }
 
@@ -28,11 +28,11 @@ pub async fn a_stale_holder_can_do_nothing(store: Store) {
     }
     let current = fresh(&store, &first, at(120)).await;
     let lost = Err(StoreError::LeaseLost);
-    assert_eq!(store.commit(stale.remove(0), certificate(7), at(121)).await, lost);
+    assert_eq!(store.commit(stale.remove(0), certificate(7), None, at(121)).await, lost);
     assert_eq!(store.pend(stale.remove(0), pending(), at(121)).await, lost);
     assert_eq!(store.reject(stale.remove(0), BAD_REQUEST, at(121)).await, lost);
     assert_eq!(store.release(stale.remove(0), at(121)).await, lost);
-    store.commit(current, certificate(8), at(122)).await.unwrap();
+    store.commit(current, certificate(8), None, at(122)).await.unwrap();
     assert!(is_same_certificate(&store.begin(&first, at(123)).await.unwrap(), 8));
 }
 
@@ -41,7 +41,7 @@ pub async fn a_holder_whose_clock_is_behind_loses_to_one_that_took_over(store: S
     let behind = fresh(&store, &used, at(0)).await;
     let ahead = request("u", 2, 2).with_challenge(challenge(1));
     issue(&store, &ahead, 8, at(40)).await; // this node's clock is 40 seconds ahead
-    let late = store.commit(behind, certificate(7), at(5)).await;
+    let late = store.commit(behind, certificate(7), None, at(5)).await;
     assert_eq!(late, Err(StoreError::LeaseLost));
     assert_eq!(store.certificate_by_serial(&certificate_id(7)).await, Ok(None));
 }
@@ -51,7 +51,7 @@ pub async fn a_holder_whose_clock_is_behind_loses_the_challenge_that_was_taken(s
     issue(&store, &request("t", 1, 9), 6, at(0)).await;
     let behind = fresh(&store, &request("t", 1, 1).with_challenge(challenge(1)), at(0)).await;
     issue(&store, &request("u", 2, 2).with_challenge(challenge(1)), 8, at(40)).await;
-    let late = store.commit(behind, certificate(7), at(5)).await;
+    let late = store.commit(behind, certificate(7), None, at(5)).await;
     assert_eq!(late, Err(StoreError::LeaseLost));
     assert_eq!(store.certificate_by_serial(&certificate_id(7)).await, Ok(None));
 }
@@ -59,7 +59,7 @@ pub async fn a_holder_whose_clock_is_behind_loses_the_challenge_that_was_taken(s
 pub async fn a_holder_whose_clock_is_behind_keeps_what_nobody_took(store: Store) {
     let used = request("t", 1, 1).with_challenge(challenge(1));
     let behind = fresh(&store, &used, at(0)).await;
-    store.commit(behind, certificate(7), at(5)).await.unwrap();
+    store.commit(behind, certificate(7), None, at(5)).await.unwrap();
     let ahead = request("u", 2, 2).with_challenge(challenge(1));
     assert_eq!(store.begin(&ahead, at(40)).await, Ok(Begun::Replayed));
 }
@@ -76,8 +76,8 @@ pub async fn an_approval_survives_a_failed_issuance(store: Store) {
     let Polled::Approved { reservation: dead, .. } = poll(at(13)).await else { panic!() };
     assert_eq!(poll(at(42)).await, Polled::Pending);
     let Polled::Approved { reservation, .. } = poll(at(43)).await else { panic!() };
-    assert_eq!(store.commit(dead, certificate(7), at(44)).await, Err(StoreError::LeaseLost));
-    store.commit(reservation, certificate(8), at(44)).await.unwrap();
+    assert_eq!(store.commit(dead, certificate(7), None, at(44)).await, Err(StoreError::LeaseLost));
+    store.commit(reservation, certificate(8), None, at(44)).await.unwrap();
     assert!(
         matches!(poll(at(45)).await, Polled::Issued(issued) if issued.certificate == certificate(8))
     );

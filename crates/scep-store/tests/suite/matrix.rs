@@ -120,7 +120,7 @@ pub async fn a_request_in_progress_makes_its_transaction_busy(store: Store) {
     let poll = async |key| store.poll(&transaction("t"), &signer(key), terms(), at(10)).await;
     assert_eq!(poll(1).await, Ok(Polled::Pending));
     assert_eq!(poll(2).await, Ok(Polled::Unknown));
-    store.commit(reservation, certificate(7), at(10)).await.unwrap();
+    store.commit(reservation, certificate(7), None, at(10)).await.unwrap();
     assert!(matches!(poll(1).await, Ok(Polled::Issued(_))));
 }
 

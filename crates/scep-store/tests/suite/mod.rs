@@ -11,6 +11,7 @@ pub mod fixtures;
 pub mod leases;
 pub mod matrix;
 pub mod operators;
+pub mod outbox;
 pub mod races;
 pub mod rates;
 
@@ -95,6 +96,23 @@ macro_rules! conformance {
             each_issuer_has_its_revoked_certificates_in_order,
             crl_numbers_rise_for_each_issuer,
             a_request_for_an_expired_certificate_is_new_but_its_challenge_stays_used,
+        }
+        conformance! { $store => outbox:
+            a_notice_is_its_recorders_first_and_then_any_senders,
+            a_certificate_without_a_notice_has_none,
+            without_its_certificate_a_notice_is_not_recorded,
+            a_delivered_notice_is_never_sent_again,
+            the_same_request_learns_what_became_of_its_notice,
+            a_postponed_notice_waits_for_its_time,
+            whoever_has_a_reason_may_send_a_notice_before_its_time,
+            a_stale_sender_can_neither_postpone_nor_give_up_but_says_what_arrived,
+            a_holder_whose_lease_lapsed_may_settle_while_nobody_took_over,
+            a_notice_that_was_given_up_is_not_sent,
+            a_notice_that_is_over_counts_as_given_up,
+            those_due_for_longest_come_first_and_no_more_than_asked_for,
+            endpoints_do_not_share_notices,
+            revocation_leaves_a_notice_as_it_is,
+            racing_senders_never_have_the_same_notice,
         }
         conformance! { $store => races:
             sixty_four_tasks_get_one_reservation_for_each_of_2000_challenges,

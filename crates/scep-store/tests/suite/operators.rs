@@ -33,7 +33,7 @@ pub async fn an_approved_request_is_issued_by_the_first_poll(store: Store) {
     assert_eq!((&csr[..], by), (&b"a CSR"[..], operator("ann")));
     assert_eq!(poll().await, Polled::Pending);
     assert_eq!(store.begin(&first, at(2)).await, Ok(Begun::Same(Outcome::Pending)));
-    store.commit(reservation, certificate(7), at(3)).await.unwrap();
+    store.commit(reservation, certificate(7), None, at(3)).await.unwrap();
     assert!(matches!(poll().await, Polled::Issued(issued) if issued.certificate == certificate(7)));
     assert!(store.list_pending(&endpoint("devices"), at(3)).await.unwrap().is_empty());
 }
@@ -52,7 +52,7 @@ pub async fn an_approved_request_is_issued_by_the_first_retry(store: Store) {
         store.poll(&transaction("t"), &signer(1), terms(), at(2)).await,
         Ok(Polled::Pending)
     );
-    store.commit(reservation, certificate(7), at(3)).await.unwrap();
+    store.commit(reservation, certificate(7), None, at(3)).await.unwrap();
     assert!(is_same_certificate(&store.begin(&first, at(4)).await.unwrap(), 7));
 }
 
@@ -95,7 +95,7 @@ pub async fn an_approval_can_be_withdrawn_until_it_is_used(store: Store) {
     };
     let late = store.deny(&second.request, BAD_REQUEST, terms(), at(3)).await;
     assert_eq!(late, Err(StoreError::NotPending));
-    store.commit(reservation, certificate(7), at(3)).await.unwrap();
+    store.commit(reservation, certificate(7), None, at(3)).await.unwrap();
     let late = store.deny(&second.request, BAD_REQUEST, terms(), at(4)).await;
     assert_eq!(late, Err(StoreError::NotPending));
 }

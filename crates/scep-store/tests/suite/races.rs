@@ -25,7 +25,7 @@ async fn enrol(store: &Store, begin: &Begin, serial: u32, now: UnixTime) -> Opti
     match store.begin(begin, now).await.unwrap() {
         Begun::Fresh(reservation) => {
             tokio::task::yield_now().await; // the signature
-            store.commit(reservation, certificate(serial), now).await.unwrap();
+            store.commit(reservation, certificate(serial), None, now).await.unwrap();
             Some(Some(serial))
         }
         Begun::Same(Outcome::Issued(issued)) => {
@@ -111,7 +111,7 @@ pub async fn failures_between_duplicates_never_give_two_certificates(store: Stor
                 };
                 tokio::task::yield_now().await;
                 if (task + number) % 3 == 0 {
-                    store.commit(reservation, certificate(csr), at(1)).await.unwrap();
+                    store.commit(reservation, certificate(csr), None, at(1)).await.unwrap();
                     committed.push(number);
                 } else {
                     store.release(reservation, at(1)).await.unwrap();
@@ -138,7 +138,7 @@ pub async fn a_window_admits_exactly_its_limit_to_racing_tasks(store: Store) {
             async move {
                 match store.begin(&begin, at(0)).await.unwrap() {
                     Begun::Fresh(reservation) => {
-                        store.commit(reservation, certificate(csr), at(0)).await.unwrap();
+                        store.commit(reservation, certificate(csr), None, at(0)).await.unwrap();
                         true
                     }
                     Begun::RateLimited { .. } => false,
@@ -189,13 +189,13 @@ pub async fn a_lapsed_reservation_has_one_successor(store: Store) {
                 match store.begin(&begin, at(30)).await.unwrap() {
                     Begun::Fresh(reservation) => {
                         let certificate = certificate(round * 8 + task);
-                        store.commit(reservation, certificate, at(30)).await.is_ok()
+                        store.commit(reservation, certificate, None, at(30)).await.is_ok()
                     }
                     _ => false,
                 }
             }
         });
-        let late = store.commit(dead, certificate(1_000_000 + round), at(30));
+        let late = store.commit(dead, certificate(1_000_000 + round), None, at(30));
         let (committed, late) = tokio::join!(committed, late);
         assert!(late.is_err(), "in round {round}");
         assert_eq!(committed.into_iter().filter(|committed| *committed).count(), 1);

@@ -82,7 +82,7 @@ pub async fn an_approved_request_takes_one_slot_in_all(store: Store) {
     let Ok(Begun::Approved { reservation, .. }) = store.begin(&first, at(3)).await else {
         panic!("not approved")
     };
-    store.commit(reservation, certificate(1), at(3)).await.unwrap();
+    store.commit(reservation, certificate(1), None, at(3)).await.unwrap();
     issue(&store, &limited(2, 2), 2, at(4)).await;
     assert_eq!(store.begin(&limited(3, 2), at(5)).await, refused(95));
 }

@@ -41,7 +41,7 @@ impl Wiring<'_> {
     pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>> {
         let mut host = Host::new(aws_lc_rs::provider(), Arc::new(MemoryStore::default()));
         host.observer = self.observer.clone();
-        let authority = self.authority()?;
+        let authority = authority(self.pki, self.now)?;
         let config = |path: &str, mode| {
             let name = path.trim_start_matches("/scep/");
             let mut config = EndpointConfig::new(name, mode, authority.clone(), host.clone());
@@ -63,23 +63,24 @@ impl Wiring<'_> {
             .collect()
     }
 
-    fn authority(&self) -> Result<Authority> {
-        let (ca, ra) = (&self.pki.ca, &self.pki.ra);
-        let certificate = x509::certificate(&ca.certificate)?;
-        let issuer = Issuer::new(certificate, aws_lc_rs::provider().digest, self.now)?;
-        let profile = Profile::new(ProfileConfig::new(Duration::from_secs(365 * 24 * 60 * 60)))?;
-        Ok(Authority {
-            ca: CertificateAuthority::root(issuer, software_key(ca)?),
-            ra: RegistrationAuthority::new(x509::certificate(&ra.certificate)?, software_key(ra)?),
-            profiles: Profiles::new(profile),
-        })
-    }
-
     fn verifier(&self) -> Result<Verifier> {
         let anchors = TrustAnchor::all_from_pem(&self.pki.mdm.certificate)?;
         let config = VerifierConfig::new(anchors, Some(format!("{}{SIGNED}", self.origin)));
         Ok(Verifier::new(config, &aws_lc_rs::provider())?)
     }
+}
+
+/// The demo's CA and RA, with a profile that takes the names of a CSR as they come.
+pub(super) fn authority(pki: &Pki, now: UnixTime) -> Result<Authority> {
+    let (ca, ra) = (&pki.ca, &pki.ra);
+    let certificate = x509::certificate(&ca.certificate)?;
+    let issuer = Issuer::new(certificate, aws_lc_rs::provider().digest, now)?;
+    let profile = Profile::new(ProfileConfig::new(Duration::from_secs(365 * 24 * 60 * 60)))?;
+    Ok(Authority {
+        ca: CertificateAuthority::root(issuer, software_key(ca)?),
+        ra: RegistrationAuthority::new(x509::certificate(&ra.certificate)?, software_key(ra)?),
+        profiles: Profiles::new(profile),
+    })
 }
 
 fn software_key(pair: &Pair) -> Result<Arc<SoftwareKey>> {

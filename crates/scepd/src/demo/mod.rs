@@ -4,6 +4,7 @@
 mod device;
 mod directory;
 mod endpoints;
+mod intune;
 mod pki;
 mod report;
 mod scenario;
@@ -34,7 +35,8 @@ use witness::Witness;
 /// Plays the demonstration and, unless told to end, keeps serving.
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(demo(args))
+    runtime
+        .block_on(async { if args.intune { intune::demo(args).await } else { demo(args).await } })
 }
 
 async fn demo(args: &DemoArgs) -> Result<ExitCode> {

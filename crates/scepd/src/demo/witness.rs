@@ -13,6 +13,8 @@ pub(super) struct Witness(Mutex<Option<Heard>>);
 pub(super) struct Heard {
     /// The stable label of the outcome or, if there is one, of the reason.
     pub(super) label: &'static str,
+    /// The code by which the Intune service decided against it.
+    pub(super) service_code: Option<String>,
     /// What the log says.
     pub(super) words: String,
 }
@@ -38,6 +40,12 @@ impl Observer for Witness {
                 None => outcome.label().to_owned(),
             },
         };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Heard { label, words });
+        let words = match decision.activity_id.map(|id| id.to_string()) {
+            Some(id) if !words.contains(&id) => format!("{words} (activity {id})"),
+            _ => words,
+        };
+        let service_code = decision.service_code.map(str::to_owned);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Heard { label, service_code, words });
     }
 }

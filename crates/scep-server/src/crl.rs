@@ -1,0 +1,118 @@
+//! The CRL of an endpoint's CA: made from the store, signed by the CA's key, handed out.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use http::{StatusCode, header};
+use scep_ca::{Crl, CrlBuilder, RevocationReason, RevokedCertificate, Serial};
+use scep_types::UnixTime;
+
+use crate::pipeline::signed;
+use crate::{Endpoint, Error, Misconfigured};
+
+/// Publishes the complete CRL of an endpoint's CA (RFC 5280 §5).
+///
+/// The store says what is revoked and which number is next, so nodes that share a store publish CRLs that differ in
+/// nothing but the moment. It remembers the newest one it made, for [`crl_router`] and for hosts that carry it elsewhere.
+pub struct CrlPublisher {
+    endpoint: Endpoint,
+    validity: Duration,
+    latest: RwLock<Option<Crl>>,
+}
+
+impl CrlPublisher {
+    /// A publisher of CRLs that are good for `validity`; nothing is published yet.
+    ///
+    /// # Errors
+    /// [`Misconfigured::CrlValidity`] for less than a minute.
+    pub fn new(endpoint: &Endpoint, validity: Duration) -> Result<Self, Error> {
+        if validity < SHORTEST {
+            return Err(Misconfigured::CrlValidity { validity }.into());
+        }
+        Ok(Self { endpoint: endpoint.clone(), validity, latest: RwLock::new(None) })
+    }
+
+    /// Makes and signs a CRL of everything that is revoked; the newest one made stands.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Certificate`] if the CA may not sign CRLs, and what a key can fail with. The CRL before
+    /// it stands then.
+    pub async fn publish(&self, now: UnixTime) -> Result<Crl, Error> {
+        let inner = self.endpoint.inner();
+        let store = &inner.config.host.store;
+        let revoked = store.revoked(&inner.issuer_key).await?;
+        let number = store.next_crl_number(&inner.issuer_key).await?;
+        let next_update = now.plus(self.validity);
+        let prepare = move |inner: &crate::endpoint::Inner| {
+            let mut builder = CrlBuilder::new();
+            for entry in &revoked {
+                builder.revoke(line(entry)?)?;
+            }
+            Ok(builder.prepare(number, now, next_update, &inner.config.authority.ca.issuer)?)
+        };
+        let crl = signed(inner, &inner.config.authority.ca.signing, prepare).await?;
+        tracing::info!(endpoint = %inner.id, number, "a CRL was published");
+        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+        if latest.as_ref().is_none_or(|before| before.number() < number) {
+            *latest = Some(crl.clone());
+        }
+        Ok(crl)
+    }
+
+    /// The newest CRL that this publisher made.
+    #[must_use]
+    pub fn latest(&self) -> Option<Crl> {
+        self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it is time for another one although nothing was revoked: half of the last one's life is over.
+    #[must_use]
+    pub fn is_due(&self, now: UnixTime) -> bool {
+        let half = self.validity / 2;
+        self.latest().is_none_or(|crl| crl.this_update().plus(half) <= now)
+    }
+}
+
+impl fmt::Debug for CrlPublisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CrlPublisher")
+            .field("endpoint", self.endpoint.id())
+            .field("validity", &self.validity)
+            .field("latest", &self.latest())
+            .finish()
+    }
+}
+
+/// A router that hands out the newest CRL at `path`, as RFC 5280 §4.2.1.13 wants it: DER, `application/pkix-crl`.
+///
+/// Before the first one it answers 503, so that nobody takes an empty answer for an empty CRL.
+///
+/// # Errors
+/// [`Misconfigured::Path`].
+pub fn crl_router(path: &str, publisher: Arc<CrlPublisher>) -> Result<Router, Error> {
+    crate::endpoint::check_path(path)?;
+    let answer = move || async move {
+        match publisher.latest() {
+            Some(crl) => ([(header::CONTENT_TYPE, PKIX_CRL)], crl.der().clone()).into_response(),
+            None => (StatusCode::SERVICE_UNAVAILABLE, "no CRL yet\n").into_response(),
+        }
+    };
+    Ok(Router::new().route(path, get(answer)))
+}
+
+fn line(entry: &scep_store::RevokedCertificate) -> Result<RevokedCertificate, Error> {
+    Ok(RevokedCertificate {
+        serial: Serial::from_content(entry.serial.content())?,
+        revoked_at: entry.revocation.at,
+        // A reason that no entry can have is not worth losing the entry for.
+        reason: RevocationReason::from_code(entry.revocation.reason).unwrap_or_default(),
+    })
+}
+
+const PKIX_CRL: &str = "application/pkix-crl";
+/// Shorter ones would be over before anyone has them.
+const SHORTEST: Duration = Duration::from_secs(60);

@@ -1,0 +1,8 @@
+//! The whole way under Intune, over HTTP: simulated devices, our server, our caller, the simulated service.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod compliance;
+mod enrolment;
+mod failure;
+mod revocation;
+mod stage;
