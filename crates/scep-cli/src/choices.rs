@@ -4,6 +4,8 @@ use clap::ValueEnum;
 use scep_proto::client::{MethodChoice, RenewalMessage, TransactionIdSource};
 use scep_types::{ContentCipher, DigestAlgorithm, KeyKind};
 
+use crate::conformance::Level;
+
 /// A kind of key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeyType {
@@ -119,6 +121,27 @@ impl RenewalName {
             Self::Auto => RenewalMessage::Auto,
             Self::Renewal => RenewalMessage::RenewalReq,
             Self::Pkcs => RenewalMessage::PkcsReq,
+        }
+    }
+}
+
+/// How binding a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LevelName {
+    /// What RFC 8894 demands or states as fact
+    Must,
+    /// Also what it recommends
+    Should,
+    /// Also what peers need and no RFC says
+    Practice,
+}
+
+impl LevelName {
+    pub(crate) fn level(self) -> Level {
+        match self {
+            Self::Must => Level::Must,
+            Self::Should => Level::Should,
+            Self::Practice => Level::Practice,
         }
     }
 }

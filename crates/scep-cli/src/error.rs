@@ -1,11 +1,13 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use scep_client::AnswerFault;
 use scep_proto::{FailInfo, Misbehaviour, Refusal, UnauthenticatedCa, Unfinished, Unsupported};
 use scep_types::{
     BasicConstraints, Certificate, ContentCipher, CryptoError, DigestAlgorithm, KeyKind,
 };
 
+use crate::conformance::Level;
 use crate::output;
 
 /// Why the command did not do what it was asked to; its [`Error::line`] is for people, its [`Error::exit_code`] for scripts.
@@ -18,6 +20,14 @@ pub enum Error {
     /// The server, or the way to it.
     #[error(transparent)]
     Client(#[from] scep_client::Error),
+    /// A question other than for a certificate, which servers need not answer.
+    #[error("{query}: {error}")]
+    Query {
+        /// What was asked.
+        query: Query,
+        /// What came of it.
+        error: scep_client::Error,
+    },
     /// A file.
     #[error("{}: {problem}", path.display())]
     File {
@@ -40,9 +50,41 @@ pub enum Error {
     /// No challenge can be made of this.
     #[error(transparent)]
     Mint(#[from] intune_challenge::Error),
+    /// The server does not keep rules of the chosen level.
+    #[error("{failed} rules of level {level} are not kept")]
+    NotConformant {
+        /// How many.
+        failed: usize,
+        /// Which level decided.
+        level: Level,
+    },
     /// Standard output is closed.
     #[error("cannot write the output: {0}")]
     Output(ErrorKind),
+}
+
+/// A question other than for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Query {
+    /// How a request is getting on.
+    #[error("CertPoll")]
+    Poll,
+    /// A certificate.
+    #[error("GetCert")]
+    GetCert,
+    /// A CRL.
+    #[error("GetCRL")]
+    GetCrl,
+    /// The next certificates of the CA.
+    #[error("GetNextCACert")]
+    NextCa,
+}
+
+impl Query {
+    pub(crate) fn failed(self, error: scep_client::Error) -> Error {
+        Error::Query { query: self, error }
+    }
 }
 
 /// What is wrong with the command line.
@@ -69,6 +111,23 @@ pub enum Usage {
     /// An environment variable is not there.
     #[error("environment variable {0} is not set")]
     Environment(String),
+    /// Nobody said that certificates may be requested.
+    #[error(
+        "up to {certificates} certificates would be requested, and nobody said yes; give --yes"
+    )]
+    NotAsked {
+        /// How many.
+        certificates: u32,
+    },
+    /// No rule begins so.
+    #[error("--only {0}: there is no such rule")]
+    NoRow(String),
+    /// No serial number.
+    #[error("--serial {0:?} is not hexadecimal")]
+    Serial(String),
+    /// No transactionID.
+    #[error("--transaction-id {0:?} is not 1 to 255 printable characters")]
+    TransactionId(String),
     /// A JWS algorithm we do not have.
     #[error("--alg {0:?} is none of RS256, RS384, PS256, ES256, ES384")]
     Algorithm(String),
@@ -129,9 +188,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Client(scep_client::Error::Url(_)) => 2,
-            Self::Client(error) => client_code(error),
+            Self::Client(error) | Self::Query { error, .. } => client_code(error),
             Self::File { .. } | Self::Crypto(_) | Self::Output(_) => 6,
             Self::Decode { .. } => 7,
+            Self::NotConformant { .. } => 8,
             Self::Mint(_) => 2,
         }
     }
@@ -141,6 +201,7 @@ impl Error {
     pub fn line(&self) -> String {
         let client = match self {
             Self::Client(error) => remedy(error),
+            Self::Query { query, error } => after_query(*query, error).or_else(|| remedy(error)),
             _ => None,
         };
         match client {
@@ -157,6 +218,7 @@ fn client_code(error: &scep_client::Error) -> u8 {
         Error::Transport { .. } | Error::Redirected { .. } => 4,
         Error::CaNotTrusted(_) => 5,
         Error::KeyMismatch | Error::Crypto(_) => 6,
+        Error::Answer(AnswerFault::CrlIssuer | AnswerFault::CrlSignature) => 5,
         Error::Protocol(error) => protocol_code(error),
         _ => 7,
     }
@@ -194,7 +256,7 @@ fn remedy(error: &scep_client::Error) -> Option<String> {
             Unfinished::HttpStatus(404) => "check the path of the URL",
             Unfinished::HttpStatus(414) | Unfinished::EmptyAnswer => "try the other --method",
             Unfinished::PollLimit { .. } | Unfinished::TimeLimit { .. } => {
-                "poll longer with --max-polls, or ask again later with --transaction-id key-hash each time"
+                "poll longer with --max-polls, or later with scep poll, if the request was made with --transaction-id key-hash"
             }
             _ => return None,
         },
@@ -211,6 +273,27 @@ fn remedy(error: &scep_client::Error) -> Option<String> {
             after_unsupported(unsupported)?
         }
         _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// What servers mean that do not offer what was asked.
+fn after_query(query: Query, error: &scep_client::Error) -> Option<String> {
+    let scep_client::Error::Protocol(error) = error else { return None };
+    let not_offered = match error {
+        scep_proto::Error::Refused(refusal) => refusal.fail_info == Some(FailInfo::BAD_REQUEST),
+        scep_proto::Error::Unfinished(Unfinished::HttpStatus(status)) => {
+            matches!(status, 400 | 404 | 405 | 500 | 501)
+        }
+        _ => false,
+    };
+    let text = match query {
+        _ if !not_offered => return None,
+        Query::NextCa => "the server has no next CA certificate, or does not offer it",
+        Query::Poll => "the server knows no such request, or no CertPoll",
+        Query::GetCert | Query::GetCrl => {
+            "the server does not offer it, as many do: look in its directory or on its web site"
+        }
     };
     Some(text.to_owned())
 }
@@ -235,10 +318,16 @@ fn how_to_trust(ca: &UnauthenticatedCa) -> String {
 fn after_unsupported(unsupported: &Unsupported) -> Option<&'static str> {
     Some(match unsupported {
         Unsupported::Digest(DigestAlgorithm::Md5) | Unsupported::Cipher(ContentCipher::DesCbc) => {
-            "MD5 and single DES protect nothing: have the server use others"
+            "MD5 and single DES protect nothing. Have the server use others (step-ca: \
+             encryptionAlgorithmIdentifier 1 or 2; EJBCA, NDES: a newer version; micromdm's scepserver has no setting), \
+             or take them with --allow-obsolete"
         }
-        Unsupported::Digest(_) => "try --digest sha256, or allow it with --legacy",
-        Unsupported::Cipher(_) => "try --cipher aes128, or allow it with --legacy",
+        Unsupported::Digest(_) => {
+            "try --digest sha256; if it is the server that answers with it, allow it with --legacy"
+        }
+        Unsupported::Cipher(_) => {
+            "try --cipher aes128; if it is the server that answers with it, allow it with --legacy"
+        }
         Unsupported::ReplyKey(_) => "requests must be signed with an RSA key",
         _ => return None,
     })

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use scep_crypto::aws_lc_rs::SoftwareKey;
-use scep_types::{Certificate, CryptoError, KeyKind};
+use scep_types::{Certificate, CryptoError, KeyKind, SigningKey};
 use tempfile::{NamedTempFile, TempPath};
 use zeroize::Zeroizing;
 
@@ -56,6 +56,15 @@ pub(crate) fn read_key(path: &Path) -> Result<SoftwareKey, Error> {
         };
         file_error(path, problem)
     })
+}
+
+/// Reads a certificate and its private key.
+pub(crate) fn read_pair(cert: &Path, key: &Path) -> Result<(Certificate, SoftwareKey), Error> {
+    let (certificate, private) = (read_certificate(cert)?, read_key(key)?);
+    if SigningKey::spki(&private) != certificate.spki() {
+        return Err(file_error(key, FileProblem::KeyMismatch));
+    }
+    Ok((certificate, private))
 }
 
 /// Reads a private key, or makes one of this kind (RSA-2048 if nothing is said) if there is no such file.
@@ -174,16 +183,16 @@ pub(crate) fn pem_blocks(octets: &[u8]) -> Vec<PemBlock> {
 pub(crate) fn certificates_to_pem<'a>(
     certificates: impl IntoIterator<Item = &'a Certificate>,
 ) -> String {
-    certificates.into_iter().fold(String::new(), |mut pem, certificate| {
-        pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        let body = STANDARD.encode(certificate.der());
-        for line in body.as_bytes().chunks(64) {
-            pem.push_str(std::str::from_utf8(line).unwrap_or_default());
-            pem.push('\n');
-        }
-        pem.push_str("-----END CERTIFICATE-----\n");
-        pem
-    })
+    certificates.into_iter().map(|certificate| to_pem("CERTIFICATE", certificate.der())).collect()
+}
+
+/// One PEM block, lines of 64 characters.
+pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let lines =
+        body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap_or_default());
+    let lines: Vec<_> = lines.collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn file_error(path: &Path, problem: FileProblem) -> Error {

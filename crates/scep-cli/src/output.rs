@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use scep_crypto::aws_lc_rs::provider;
-use scep_proto::client::Issued;
 use scep_types::{BasicConstraints, Certificate, DigestAlgorithm};
 use serde_json::{Value, json};
 
@@ -58,17 +57,17 @@ pub(crate) fn certificate_lines(
 /// What was issued, for people or for programs.
 pub(crate) fn issued(
     out: &mut dyn Write,
-    issued: &Issued,
+    certificate: &Certificate,
     path: &std::path::Path,
     as_json: bool,
 ) -> Result<(), Error> {
     if as_json {
-        let mut value = certificate_json(&issued.certificate);
+        let mut value = certificate_json(certificate);
         if let Value::Object(members) = &mut value {
             members.insert("file".to_owned(), path.display().to_string().into());
         }
         return json_value(out, &value);
     }
     line(out, format_args!("issued         {}", path.display()))?;
-    certificate_lines(out, &issued.certificate)
+    certificate_lines(out, certificate)
 }

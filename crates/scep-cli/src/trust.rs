@@ -50,7 +50,8 @@ pub(crate) fn trust(args: &TrustArgs) -> Result<CaTrust, Error> {
     Ok(CaTrust::Ask)
 }
 
-fn hex(digits: &str) -> Option<Vec<u8>> {
+/// The octets of hexadecimal digits, if there are any and an even number.
+pub(crate) fn hex(digits: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<_>> = digits.chars().map(|digit| digit.to_digit(16)).collect();
     digits?
         .chunks(2)

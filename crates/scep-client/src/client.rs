@@ -11,7 +11,7 @@ use tracing::{debug, info};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::http::{Http, HttpSettings};
+use crate::http::{Http, HttpSettings, Observed};
 use crate::identity::Identity;
 
 /// A client of one SCEP server.
@@ -80,6 +80,18 @@ impl Client {
         let answer = self.http.send(request).await?;
         debug!(?answer, "received");
         Ok(answer)
+    }
+
+    /// As [`Client::send`], with the headers of the answer, for those who look at how a server behaves.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn observe(&self, request: &HttpRequest) -> Result<Observed, Error> {
+        self.http.observe(request).await
+    }
+
+    pub(crate) fn provider(&self) -> &CryptoProvider {
+        &self.provider
     }
 
     /// What the server says it can. An enrolment takes a failure here for an empty answer.
@@ -170,7 +182,7 @@ impl Client {
         })
     }
 
-    fn draw<const OCTETS: usize>(&self) -> Result<Zeroizing<[u8; OCTETS]>, CryptoError> {
+    pub(crate) fn draw<const OCTETS: usize>(&self) -> Result<Zeroizing<[u8; OCTETS]>, CryptoError> {
         let mut drawn = Zeroizing::new([0; OCTETS]);
         self.provider.random.fill(&mut *drawn)?;
         Ok(drawn)

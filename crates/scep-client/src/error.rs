@@ -38,9 +38,30 @@ pub enum Error {
     /// A private key is not that of the signer's certificate.
     #[error("the private key does not belong to the signer's certificate")]
     KeyMismatch,
+    /// The answer verified, and does not hold what was asked for.
+    #[error(transparent)]
+    Answer(#[from] AnswerFault),
     /// A private key or the random source failed.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
+}
+
+/// What is wrong with what a verified answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerFault {
+    /// Not the certificate that was asked for.
+    #[error("the answer does not hold the certificate that was asked for")]
+    CertificateMissing,
+    /// Not exactly one CRL.
+    #[error("the answer holds {0} CRLs instead of one")]
+    CrlCount(usize),
+    /// The CRL is not that of the issuer, or the issuer is not among the authenticated certificates.
+    #[error("the CRL is not one of the CA")]
+    CrlIssuer,
+    /// The CRL's signature does not verify.
+    #[error("the signature of the CRL does not verify")]
+    CrlSignature,
 }
 
 /// What happened instead of an answer.

@@ -40,6 +40,16 @@ impl Default for HttpSettings {
     }
 }
 
+/// An answer with its headers; SCEP needs none of them, a diagnosis does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Observed {
+    /// Status and body.
+    pub answer: HttpAnswer,
+    /// Names in lower case, and values, in the order received.
+    pub headers: Vec<(String, String)>,
+}
+
 /// Carries one request and one answer at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
@@ -67,6 +77,10 @@ impl Http {
     }
 
     pub(crate) async fn send(&self, request: &HttpRequest) -> Result<HttpAnswer, Error> {
+        Ok(self.observe(request).await?.answer)
+    }
+
+    pub(crate) async fn observe(&self, request: &HttpRequest) -> Result<Observed, Error> {
         let url = self.server.with_query(&request.query);
         let mut builder = match request.method {
             Method::Get => self.client.get(url),
@@ -80,7 +94,22 @@ impl Http {
         if status.is_redirection() {
             return Err(redirected(&response));
         }
-        Ok(HttpAnswer { status: status.as_u16(), body: read_body(response).await? })
+        let headers = response.headers().iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        let headers = headers.collect();
+        let answer = HttpAnswer { status: status.as_u16(), body: read_body(response).await? };
+        Ok(Observed { answer, headers })
+    }
+}
+
+impl Observed {
+    /// The value of the first header of this name, which is compared without case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
     }
 }
 

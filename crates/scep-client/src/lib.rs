@@ -24,15 +24,20 @@
 //!     client.enrol(settings, &identity, |progress| println!("{progress}")).await
 //! }
 //! ```
+//!
+//! [`Client::session`] sends single messages: CertPoll, GetCert and GetCRL; [`Client::next_ca`] asks for the next CA.
 #![forbid(unsafe_code)]
 
 mod client;
+mod crl;
 mod error;
 mod http;
 mod identity;
+mod session;
 mod url;
 
 pub use client::{Client, Progress, now};
-pub use error::{Cause, Error, Failure, UrlError};
-pub use http::{HttpSettings, Proxy};
+pub use error::{AnswerFault, Cause, Error, Failure, UrlError};
+pub use http::{HttpSettings, Observed, Proxy};
 pub use identity::{Identity, self_signed, sign_csr};
+pub use session::{Correspondent, Polled, Session};

@@ -17,12 +17,12 @@ pub(super) async fn run(
     out: &mut dyn Write,
     notes: &mut dyn Write,
 ) -> Result<(), Error> {
-    let settings = settings(&args.trust, &args.protocol, Purpose::Enrol, notes)?;
+    let settings = settings(&args.common, Purpose::Enrol, notes)?;
     let subject = subject::parse(&args.subject)?;
     let extensions = requested_names(&args.names)?;
-    let challenge = args.challenge.as_ref().map(|source| source.read()).transpose()?;
-    let client = super::client(&args.server)?;
-    let outputs = Outputs::prepare(&args.out, args.ca_out.as_deref())?;
+    let challenge = args.common.challenge.as_ref().map(|source| source.read()).transpose()?;
+    let client = super::client(&args.common.server)?;
+    let outputs = Outputs::prepare(&args.out, args.common.ca_out.as_deref())?;
 
     let file = files::read_or_make_key(&args.key, args.key_type.map(KeyType::kind))?;
     if let KeyFile::Made(key) = &file {
@@ -35,8 +35,8 @@ pub(super) async fn run(
     let signer = self_signed(signing, &subject, now(), provider().random)?;
     let identity = Identity::new(csr, signer, signing);
     let issued = enrol(&client, settings, &identity, notes).await?;
-    outputs.write(&issued)?;
-    output::issued(out, &issued, &args.out, args.json)
+    outputs.write(&issued.certificate, &issued.ca)?;
+    output::issued(out, &issued.certificate, &args.out, args.common.json)
 }
 
 /// An answer can be encrypted to RSA keys only, so another key's request is signed with a throw-away one.

@@ -1,4 +1,4 @@
-//! What `enroll` and `renew` have in common.
+//! What `enroll`, `renew` and other commands that send messages have in common.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,8 +7,9 @@ use std::time::Duration;
 use scep_client::{Client, Identity};
 use scep_proto::client::{CaTrust, EnrolmentSettings, Issued, Polling, Purpose};
 use scep_proto::{CaAnchor, CaCertificates};
+use scep_types::Certificate;
 
-use crate::cli::{ProtocolArgs, TrustArgs};
+use crate::cli::{EnrolmentArgs, MessageArgs, TrustArgs};
 use crate::error::Error;
 use crate::files::{Target, certificates_to_pem};
 use crate::trust;
@@ -26,48 +27,63 @@ impl Outputs {
         Ok(Self { certificate, ca })
     }
 
-    pub(super) fn write(self, issued: &Issued) -> Result<(), Error> {
-        let pem = certificates_to_pem([&issued.certificate]);
+    pub(super) fn write(self, certificate: &Certificate, ca: &CaCertificates) -> Result<(), Error> {
+        let pem = certificates_to_pem([certificate]);
         self.certificate.write_public(pem.as_bytes())?;
         match self.ca {
-            Some(target) => target.write_public(ca_pem(&issued.ca).as_bytes()),
+            Some(target) => target.write_public(certificates_to_pem(ca.certificates()).as_bytes()),
             None => Ok(()),
         }
     }
 }
 
-fn ca_pem(ca: &CaCertificates) -> String {
-    certificates_to_pem(ca.certificates())
-}
-
+/// The settings of an enrolment.
 pub(super) fn settings(
-    trust: &TrustArgs,
-    protocol: &ProtocolArgs,
+    args: &EnrolmentArgs,
     purpose: Purpose,
     notes: &mut dyn Write,
 ) -> Result<EnrolmentSettings, Error> {
+    let mut settings = message_settings(&args.trust, &args.message, notes)?;
+    settings.purpose = purpose;
+    settings.transaction_id = args.transaction_id.source();
+    settings.polling = Polling {
+        interval: Duration::from_secs(args.poll_interval),
+        max_polls: args.max_polls,
+        max_time: Duration::MAX,
+        by: args.poll_by(),
+    };
+    Ok(settings)
+}
+
+/// The settings that every message needs; says so where the CA is not verified.
+pub(super) fn message_settings(
+    trust: &TrustArgs,
+    message: &MessageArgs,
+    notes: &mut dyn Write,
+) -> Result<EnrolmentSettings, Error> {
     let ca_identifier = trust.ca_identifier.clone();
+    let trust = verified_or_warned(trust, notes)?;
+    let mut settings = EnrolmentSettings::new(trust);
+    settings.digest = message.digest.map(|digest| digest.algorithm());
+    settings.cipher = message.cipher.map(|cipher| cipher.algorithm());
+    settings.policy = message.policy();
+    settings.method = message.method.choice();
+    settings.ca_identifier = ca_identifier;
+    Ok(settings)
+}
+
+/// How the CA is known; a warning if it is not at all.
+pub(super) fn verified_or_warned(
+    trust: &TrustArgs,
+    notes: &mut dyn Write,
+) -> Result<CaTrust, Error> {
     let trust = trust::trust(trust)?;
     if matches!(trust, CaTrust::Anchor(CaAnchor::TrustUnverified)) {
         let text = "WARNING: the CA is not verified; anyone on the way can read the challenge \
                     and issue the certificate";
         super::note(notes, text)?;
     }
-    let mut settings = EnrolmentSettings::new(trust);
-    settings.purpose = purpose;
-    settings.digest = protocol.digest.map(|digest| digest.algorithm());
-    settings.cipher = protocol.cipher.map(|cipher| cipher.algorithm());
-    settings.policy = protocol.policy();
-    settings.method = protocol.method.choice();
-    settings.transaction_id = protocol.transaction_id.source();
-    settings.ca_identifier = ca_identifier;
-    settings.polling = Polling {
-        interval: Duration::from_secs(protocol.poll_interval),
-        max_polls: protocol.max_polls,
-        max_time: Duration::MAX,
-        by: protocol.poll_by(),
-    };
-    Ok(settings)
+    Ok(trust)
 }
 
 /// Enrols, and says on the way why it takes so long.

@@ -2,10 +2,15 @@
 
 mod cacert;
 mod caps;
+mod conformance;
 mod decode;
 mod enroll;
 mod enrolment;
 mod mint;
+mod nextca;
+mod poll;
+mod probe;
+mod query;
 mod renew;
 
 use std::io::{ErrorKind, Write};
@@ -13,6 +18,7 @@ use std::time::Duration;
 
 use scep_client::{Client, HttpSettings};
 use scep_crypto::aws_lc_rs::provider;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Command, ServerArgs};
 use crate::error::Error;
@@ -26,6 +32,12 @@ pub fn run(cli: &Cli, out: &mut dyn Write, notes: &mut dyn Write) -> Result<(), 
         Command::Caps(args) => wait_for(caps::run(args, out)),
         Command::Cacert(args) => wait_for(cacert::run(args, out, notes)),
         Command::Enroll(args) => wait_for(enroll::run(args, out, notes)),
+        Command::Nextca(args) => wait_for(nextca::run(args, out, notes)),
+        Command::Probe(args) => wait_for(probe::run(args, out, notes)),
+        Command::Conformance(args) => conformance::run(args, out, notes),
+        Command::Poll(args) => wait_for(poll::run(args, out, notes)),
+        Command::Getcert(args) => wait_for(query::getcert(args, out, notes)),
+        Command::Getcrl(args) => wait_for(query::getcrl(args, out, notes)),
         Command::Renew(args) => wait_for(renew::run(args, out, notes)),
         Command::Decode(args) => decode::run(args, out),
         Command::Mint(args) => mint::run(args, out),
@@ -33,8 +45,12 @@ pub fn run(cli: &Cli, out: &mut dyn Write, notes: &mut dyn Write) -> Result<(), 
 }
 
 fn wait_for(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Error::Output(error.kind()))?.block_on(command)
+    runtime()?.block_on(command)
+}
+
+fn runtime() -> Result<Runtime, Error> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::Output(error.kind()))
 }
 
 fn client(server: &ServerArgs) -> Result<Client, Error> {

@@ -2,12 +2,12 @@ use std::io::Write;
 
 use scep_client::{Identity, sign_csr};
 use scep_proto::client::Purpose;
-use scep_types::{Certificate, Extension, SigningKey, oid};
+use scep_types::{Certificate, Extension, oid};
 
 use super::enrolment::{Outputs, enrol, settings};
 use crate::choices::KeyType;
 use crate::cli::RenewArgs;
-use crate::error::{Error, FileProblem};
+use crate::error::Error;
 use crate::files::{self, KeyFile};
 use crate::output;
 
@@ -17,17 +17,12 @@ pub(super) async fn run(
     notes: &mut dyn Write,
 ) -> Result<(), Error> {
     let purpose = Purpose::Renew(args.message_type.message());
-    let settings = settings(&args.trust, &args.protocol, purpose, notes)?;
-    let challenge = args.challenge.as_ref().map(|source| source.read()).transpose()?;
-    let client = super::client(&args.server)?;
-    let old = files::read_certificate(&args.cert)?;
-    let old_key = files::read_key(&args.key)?;
-    if SigningKey::spki(&old_key) != old.spki() {
-        let (path, problem) = (args.key.clone(), FileProblem::KeyMismatch);
-        return Err(Error::File { path, problem });
-    }
+    let settings = settings(&args.common, purpose, notes)?;
+    let challenge = args.common.challenge.as_ref().map(|source| source.read()).transpose()?;
+    let client = super::client(&args.common.server)?;
+    let (old, old_key) = files::read_pair(&args.cert, &args.key)?;
     let out_path = args.out.as_ref().unwrap_or(&args.cert);
-    let outputs = Outputs::prepare(out_path, args.ca_out.as_deref())?;
+    let outputs = Outputs::prepare(out_path, args.common.ca_out.as_deref())?;
     let new_key = match &args.new_key {
         Some(path) => Some(files::read_or_make_key(path, args.key_type.map(KeyType::kind))?),
         None => None,
@@ -39,8 +34,8 @@ pub(super) async fn run(
     let csr = sign_csr(key, old.subject(), challenge.as_ref(), &same_names(&old))?;
     let identity = Identity::new(csr, old, &old_key);
     let issued = enrol(&client, settings, &identity, notes).await?;
-    outputs.write(&issued)?;
-    output::issued(out, &issued, out_path, args.json)
+    outputs.write(&issued.certificate, &issued.ca)?;
+    output::issued(out, &issued.certificate, out_path, args.common.json)
 }
 
 /// The subjectAltName of the old certificate, octet for octet.

@@ -6,7 +6,7 @@ use scep_types::{ContentKey, CryptoError, DecryptionKey};
 use zeroize::Zeroizing;
 
 use super::text::{cipher, hex, transport};
-use super::{Context, Node, Secrets, decode_der};
+use super::{Context, Node, Secrets, decode_whole};
 
 pub(super) fn enveloped_data(element: &Bytes, context: &Context<'_>) -> Node {
     let envelope = match Enveloped::parse(element.clone()) {
@@ -38,7 +38,7 @@ fn plaintext(envelope: &Enveloped, context: &Context<'_>) -> Node {
         for (key, number) in context.keys.iter().zip(1..) {
             let Some(plaintext) = open(envelope, recipient, *key, context) else { continue };
             let by = format!("{octets} octets, decrypted with key {number}");
-            match decode_der(&plaintext, context) {
+            match decode_whole(&plaintext, context) {
                 Ok(inner) => return node.with_value(by).child(inner),
                 Err(_) => unknown = unknown.or(Some((by, plaintext))),
             }

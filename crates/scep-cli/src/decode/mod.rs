@@ -10,14 +10,18 @@
 
 mod armour;
 mod certificate;
+mod conversation;
 mod crl;
 mod csr;
 mod envelope;
+mod fields;
+mod grammar;
 mod kind;
 mod message;
 mod text;
 mod tree;
 
+pub use conversation::{Part, decode_conversation};
 pub use tree::Node;
 
 use bytes::Bytes;
@@ -38,6 +42,18 @@ pub struct Context<'a> {
     pub certificates: Vec<Certificate>,
     /// Whether challenge passwords are shown.
     pub secrets: Secrets,
+    /// Whether every field is shown with its place.
+    pub offsets: Offsets,
+}
+
+/// Whether every field of an encoding is shown, by its name in the standards, with the place where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Offsets {
+    /// What matters is shown.
+    #[default]
+    Hidden,
+    /// Beside that, all fields are, below `fields`.
+    Shown,
 }
 
 /// Whether challenge passwords are shown.
@@ -72,17 +88,24 @@ impl Context<'_> {
     /// Without keys or certificates, secrets hidden.
     #[must_use]
     pub fn new(provider: CryptoProvider) -> Self {
-        Self { provider, keys: Vec::new(), certificates: Vec::new(), secrets: Secrets::default() }
+        Self {
+            provider,
+            keys: Vec::new(),
+            certificates: Vec::new(),
+            secrets: Secrets::default(),
+            offsets: Offsets::default(),
+        }
     }
 }
 
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { provider: _, keys, certificates, secrets } = self;
+        let Self { provider: _, keys, certificates, secrets, offsets } = self;
         f.debug_struct("Context")
             .field("keys", &keys.len())
             .field("certificates", certificates)
             .field("secrets", secrets)
+            .field("offsets", offsets)
             .finish_non_exhaustive()
     }
 }
@@ -95,13 +118,24 @@ pub fn decode(input: &[u8], context: &Context<'_>) -> Result<Vec<Node>, Error> {
     let opened = armour::open(input)?;
     let one_of_many = opened.len() > 1;
     let trees = opened.into_iter().map(|armoured| match armoured {
-        Armoured::Der(der) => match decode_der(&der, context) {
+        Armoured::Der(der) => match decode_whole(&der, context) {
             Err(error) if one_of_many => Ok(Node::new("block").with_value(error)),
             other => other,
         },
         Armoured::PrivateKey(label) => Ok(Node::new(label).with_value("not shown")),
     });
     trees.collect()
+}
+
+/// Decodes one element that stands for itself, with all its fields if they are wanted.
+pub(crate) fn decode_whole(der: &Bytes, context: &Context<'_>) -> Result<Node, Error> {
+    let node = decode_der(der, context)?;
+    if context.offsets == Offsets::Hidden {
+        return Ok(node);
+    }
+    let end = survey(der, Limits::MESSAGE)?;
+    let element = der.get(..end).unwrap_or_default();
+    Ok(node.child(fields::fields(element, Kind::of(element), context.secrets)))
 }
 
 /// Decodes one element.

@@ -7,11 +7,14 @@ const MAX_DEPTH: usize = 32;
 
 /// A label, its value if it has one, and what belongs below it.
 ///
-/// `Display` writes a line for each, indented by two blanks a level.
+/// `Display` writes a line for each, indented by two blanks a level; where the place is known, it stands in front as
+/// `offset+octets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     label: String,
     value: Option<String>,
+    /// Offset and octets of the element, counted from the start of what was decoded.
+    place: Option<(usize, usize)>,
     children: Vec<Self>,
 }
 
@@ -19,7 +22,7 @@ impl Node {
     /// A node with neither value nor children.
     #[must_use]
     pub fn new(label: impl Into<String>) -> Self {
-        Self { label: label.into(), value: None, children: Vec::new() }
+        Self { label: label.into(), value: None, place: None, children: Vec::new() }
     }
 
     /// A node with a value, which is escaped where it is not printable.
@@ -33,6 +36,12 @@ impl Node {
             value.chars().flat_map(escape).collect()
         };
         Self { value: Some(value), ..self }
+    }
+
+    /// The node of an element that begins at this offset and has so many octets, header included.
+    #[must_use]
+    pub fn at(self, offset: usize, octets: usize) -> Self {
+        Self { place: Some((offset, octets)), ..self }
     }
 
     /// The node with one more child.
@@ -86,6 +95,18 @@ impl Node {
         self.value.as_deref()
     }
 
+    /// Offset and octets of the element, if they are known.
+    #[must_use]
+    pub fn place(&self) -> Option<(usize, usize)> {
+        self.place
+    }
+
+    /// The nodes below this one.
+    #[must_use]
+    pub fn below(&self) -> &[Self] {
+        &self.children
+    }
+
     /// The first node below this one, at any level, with this label.
     #[must_use]
     pub fn find(&self, label: &str) -> Option<&Self> {
@@ -94,13 +115,17 @@ impl Node {
             .find_map(|child| if child.label == label { Some(child) } else { child.find(label) })
     }
 
-    /// The tree as nested objects with `label`, `value` and `children`; what is empty is left out.
+    /// The tree as nested objects with `label`, `value`, `offset`, `octets` and `children`; what is empty is left out.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();
         members.insert("label".to_owned(), self.label.clone().into());
         if let Some(value) = &self.value {
             members.insert("value".to_owned(), value.clone().into());
+        }
+        if let Some((offset, octets)) = self.place {
+            members.insert("offset".to_owned(), offset.into());
+            members.insert("octets".to_owned(), octets.into());
         }
         if !self.children.is_empty() {
             let children: Vec<_> = self.children.iter().map(Self::to_json).collect();
@@ -111,9 +136,13 @@ impl Node {
 
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         let indent = depth.min(MAX_DEPTH) * 2;
+        write!(f, "{:indent$}", "")?;
+        if let Some((offset, octets)) = self.place {
+            write!(f, "{offset}+{octets} ")?;
+        }
         match &self.value {
-            Some(value) => writeln!(f, "{:indent$}{}: {value}", "", self.label)?,
-            None => writeln!(f, "{:indent$}{}", "", self.label)?,
+            Some(value) => writeln!(f, "{}: {value}", self.label)?,
+            None => writeln!(f, "{}", self.label)?,
         }
         self.children.iter().try_for_each(|child| child.write(f, depth + 1))
     }

@@ -3,8 +3,10 @@
 
 mod cacert;
 mod decode;
+mod diagnosis;
 mod enroll;
 mod mint;
+mod queries;
 mod renew;
 #[path = "../../../scep-client/tests/driver/support.rs"]
 #[expect(dead_code, reason = "the tests of the driver use more of it")]

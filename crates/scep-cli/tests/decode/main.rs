@@ -1,6 +1,9 @@
 //! Trees of what SCEP sends, through the library.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod conversation;
+mod offsets;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

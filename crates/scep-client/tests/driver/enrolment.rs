@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use scep_client::{Client, Error, HttpSettings, Identity, Progress, Proxy, self_signed, sign_csr};
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
-use scep_proto::client::{CaTrust, EnrolmentSettings, Issued, MethodChoice};
+use scep_proto::Capabilities;
+use scep_proto::client::{CaTrust, EnrolmentSettings, HttpRequest, Issued, MethodChoice};
 use scep_types::{Name, Secret, oid};
 
 use crate::support::{Act, TestServer, key};
@@ -49,6 +50,24 @@ async fn a_device_enrols() {
     let issued = enrol(&server, settings(&server)).await.unwrap();
     assert_eq!(issued.certificate.subject().to_string(), "CN=device");
     assert!(issued.ca.certificates().contains(&server.pki.ca));
+    assert_eq!(server.issued(), 1);
+}
+
+// R-3.2-06
+#[tokio::test]
+async fn a_device_enrols_where_replies_are_streamed() {
+    let server = TestServer::start([Act::Ber]);
+    let issued = enrol(&server, settings(&server)).await.unwrap();
+    assert_eq!(issued.certificate.subject().to_string(), "CN=device");
+}
+
+#[tokio::test]
+async fn an_observer_sees_the_headers_of_an_answer() {
+    let server = TestServer::start([Act::Well]);
+    let observed = client(&server.url).observe(&HttpRequest::get_ca_caps()).await.unwrap();
+    assert_eq!(observed.header("Content-Type"), Some("text/html"));
+    assert_eq!(observed.header("X-Nothing"), None);
+    assert!(observed.answer.capabilities().contains(Capabilities::SCEP_STANDARD));
 }
 
 // R-4.3-02

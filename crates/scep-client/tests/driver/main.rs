@@ -3,5 +3,6 @@
 
 mod answers;
 mod enrolment;
+mod session;
 mod support;
 mod transport;

@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
+    SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
 use scep_proto::http::{Method, Request};
@@ -20,6 +21,8 @@ use scep_proto::server::{Opened, Recipient, Reply, ReplySettings, Unverified, Ve
 use scep_proto::{
     CaAnchor, Capabilities, FailInfo, FallbackKey, MessageRandom, write_ca_certificates,
 };
+use scep_test::ber;
+use scep_test::craft::SignedMessage;
 use scep_types::asn1::{Reader, Tag};
 use scep_types::{
     AlgorithmPolicy, Certificate, Csr, DigestAlgorithm, KeyKind, SigningKey, UnixTime,
@@ -67,6 +70,29 @@ impl Pki {
         // By default it is made of the key, and a renewed certificate would be the old one.
         params.serial_number = Some(ISSUED.fetch_add(1, Ordering::Relaxed).into());
         parse(&params.signed_by(&PublicKey::of(csr.spki(), csr.key_kind()), &self.issuer).unwrap())
+    }
+
+    /// A CRL in the CA's name, signed by its key or by another.
+    pub(crate) fn crl(&self, signer: &str) -> Vec<u8> {
+        let revocations = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 11, 1),
+            next_update: date_time_ymd(2036, 11, 1),
+            crl_number: SerialNumber::from_slice(&[4]),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let mut params = params("Test CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = Issuer::new(params, rcgen_key(signer));
+        revocations.signed_by(&issuer).unwrap().der().to_vec()
+    }
+
+    /// The next certificate of the CA, with another key.
+    pub(crate) fn next_ca(&self) -> Certificate {
+        let mut params = params("Test CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parse(&params.self_signed(&rcgen_key("rsa2048-anchor")).unwrap())
     }
 
     pub(crate) fn fingerprint(&self, algorithm: DigestAlgorithm) -> Vec<u8> {
@@ -148,8 +174,12 @@ pub(crate) enum Act {
     ReplyToAnother,
     /// A good reply signed by somebody else, whose certificate stands in it.
     SignedByAttacker,
-    /// A certificate for our key that another CA signed.
+    /// A certificate for our key, or a CRL, that another CA signed.
     IssuedByStranger,
+    /// A good reply in BER, as Bouncy Castle streams it.
+    Ber,
+    /// To GetNextCACert, the certificates beside what is signed, where jscep puts them.
+    OutsideOnly,
 }
 
 /// A request as it came.
@@ -184,7 +214,17 @@ struct State {
     script: VecDeque<Act>,
     seen: Vec<Seen>,
     csr: Option<Csr>,
+    issued: Vec<Certificate>,
     last_reply: Vec<u8>,
+}
+
+/// What a request wants to have.
+enum Wanted {
+    /// A certificate for its CSR, or for the one that waits.
+    NewCertificate,
+    /// A certificate that was issued.
+    Certificate(Bytes),
+    Crl,
 }
 
 impl TestServer {
@@ -203,6 +243,7 @@ impl TestServer {
             script: script.into_iter().collect(),
             seen: Vec::new(),
             csr: None,
+            issued: Vec::new(),
             last_reply: Vec::new(),
         };
         let (pki, state) = (Arc::new(Pki::new()), Arc::new(Mutex::new(state)));
@@ -218,7 +259,17 @@ impl TestServer {
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.state.lock().unwrap().seen.clone()
+        locked(&self.state).seen.clone()
+    }
+
+    /// How many certificates it issued.
+    pub(crate) fn issued(&self) -> usize {
+        locked(&self.state).issued.len()
+    }
+
+    /// The reply it sent last.
+    pub(crate) fn last_reply(&self) -> Vec<u8> {
+        locked(&self.state).last_reply.clone()
     }
 
     /// How many PKIOperations came.
@@ -227,10 +278,15 @@ impl TestServer {
     }
 }
 
+/// A message it cannot read ends its thread, and must not end the server.
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn serve(mut connection: &TcpStream, pki: &Pki, state: &Mutex<State>) -> std::io::Result<()> {
     let seen = read_request(connection)?;
     let act = {
-        let mut state = state.lock().unwrap();
+        let mut state = locked(state);
         let act = state.choose(&seen);
         state.seen.push(seen.clone());
         act
@@ -253,7 +309,7 @@ fn serve(mut connection: &TcpStream, pki: &Pki, state: &Mutex<State>) -> std::io
         Act::Http(status, body) => respond(connection, status, &body),
         act => {
             let status = if matches!(act, Act::FailWithStatus500(_)) { 500 } else { 200 };
-            let body = state.lock().unwrap().scep(pki, &seen, &act);
+            let body = locked(state).scep(pki, &seen, &act);
             respond(connection, status, &body)
         }
     }
@@ -324,33 +380,34 @@ impl State {
                 self.last_reply.clone()
             }
             Request::PkiOperation(message) => {
-                let reply = self.open(pki, message);
-                self.last_reply = self.finish(pki, reply, act);
+                let (reply, wanted) = self.open(pki, message);
+                self.last_reply = self.finish(pki, reply, wanted, act);
                 self.last_reply.clone()
             }
-            other => panic!("unexpected {other:?}"),
+            Request::GetNextCaCert => next_ca_answer(pki, act),
         }
     }
 
-    fn open(&mut self, pki: &Pki, message: Bytes) -> Reply {
+    fn open(&mut self, pki: &Pki, message: Bytes) -> (Reply, Wanted) {
         let (provider, policy) = (provider(), AlgorithmPolicy::Modern);
         let recipients = [Recipient { certificate: &pki.ra, key: &pki.ra_key }];
         match Unverified::parse(message).unwrap().verify(&provider, policy).unwrap() {
-            Verified::Poll(poll) => poll.reply,
+            Verified::Poll(poll) => (poll.reply, Wanted::NewCertificate),
             Verified::Sealed(sealed) => {
                 let fallback = FallbackKey::new([9; 32]);
                 match sealed.open(&recipients, &fallback, &provider, policy).unwrap() {
                     Opened::Enrol(enrolment) | Opened::Renew(enrolment) => {
                         self.csr = Some((*enrolment.csr).clone());
-                        enrolment.reply
+                        (enrolment.reply, Wanted::NewCertificate)
                     }
-                    other => panic!("unexpected {other:?}"),
+                    Opened::GetCert(query) => (query.reply, Wanted::Certificate(query.serial)),
+                    Opened::GetCrl(query) => (query.reply, Wanted::Crl),
                 }
             }
         }
     }
 
-    fn finish(&self, pki: &Pki, reply: Reply, act: &Act) -> Vec<u8> {
+    fn finish(&mut self, pki: &Pki, reply: Reply, wanted: Wanted, act: &Act) -> Vec<u8> {
         let (provider, random) = (provider(), MessageRandom::new(&[0x5A; MessageRandom::OCTETS]));
         let reply = if matches!(act, Act::ReplyToAnother) { reply_to_another(pki) } else { reply };
         let attacker = (attacker(pki), key("rsa2048-signer"));
@@ -360,23 +417,75 @@ impl State {
         };
         let now = UnixTime::from_secs(1_795_219_200);
         let settings = ReplySettings { signer, provider: &provider, now };
-        let csr = self.csr.as_ref().unwrap();
         let unsigned = match act {
             Act::Pend | Act::ReplyToAnother => reply.pend(&random, settings),
             Act::Fail(fail_info, text) => reply.fail(*fail_info, *text, &random, settings),
             Act::FailWithStatus500(fail_info) => reply.fail(*fail_info, None, &random, settings),
-            Act::IssuedByStranger => {
-                let stranger = Issuer::new(params("Test CA"), rcgen_key("rsa2048-signer"));
-                let public = PublicKey::of(csr.spki(), csr.key_kind());
-                let theirs = params("device").signed_by(&public, &stranger).unwrap();
-                reply.succeed(&[theirs.der()], &random, settings)
-            }
-            _ => reply.succeed(&[pki.issue(csr).der()], &random, settings),
+            act => match wanted {
+                Wanted::NewCertificate if self.csr.is_none() => {
+                    reply.fail(FailInfo::BAD_CERT_ID, None, &random, settings)
+                }
+                Wanted::NewCertificate => {
+                    let certificate = self.certificate(pki, act);
+                    reply.succeed(&[certificate.der()], &random, settings)
+                }
+                Wanted::Certificate(serial) => match self.issued.last() {
+                    Some(issued) if issued.serial() == serial => {
+                        reply.succeed(&[pki.ca.der(), issued.der()], &random, settings)
+                    }
+                    _ => reply.fail(FailInfo::BAD_CERT_ID, None, &random, settings),
+                },
+                Wanted::Crl => {
+                    let stranger = matches!(act, Act::IssuedByStranger);
+                    let signer = if stranger { "rsa2048-signer" } else { "rsa2048-ca" };
+                    reply.succeed_with_crl(&pki.crl(signer), &random, settings)
+                }
+            },
         };
         let unsigned = unsigned.unwrap();
         let signature = key.sign(unsigned.scheme(), unsigned.bytes()).unwrap();
-        unsigned.finish(&signature).to_vec()
+        let reply = unsigned.finish(&signature);
+        match act {
+            Act::Ber => ber::signed_data(&reply, &ber::Style::streamed()),
+            _ => reply.to_vec(),
+        }
     }
+
+    fn certificate(&mut self, pki: &Pki, act: &Act) -> Certificate {
+        let csr = self.csr.as_ref().unwrap();
+        let certificate = match act {
+            Act::IssuedByStranger => {
+                let stranger = Issuer::new(params("Test CA"), rcgen_key("rsa2048-signer"));
+                let public = PublicKey::of(csr.spki(), csr.key_kind());
+                parse(&params("device").signed_by(&public, &stranger).unwrap())
+            }
+            _ => pki.issue(csr),
+        };
+        self.issued.push(certificate.clone());
+        certificate
+    }
+}
+
+/// The next CA's certificate, signed by the current one (RFC 8894 §4.7.1).
+fn next_ca_answer(pki: &Pki, act: &Act) -> Vec<u8> {
+    let next = pki.next_ca();
+    let inside = write_ca_certificates(&[&next, &pki.ca]).1.to_vec();
+    let nothing = write_ca_certificates(&[]).1.to_vec();
+    let ca_key = Arc::new(key("rsa2048-ca"));
+    let sha256 = DigestAlgorithm::Sha256;
+    let message = match act {
+        Act::SignedByAttacker => {
+            let key = Arc::new(key("rsa2048-signer"));
+            SignedMessage::new(key, &attacker(pki), inside, sha256)
+        }
+        Act::OutsideOnly => {
+            let mut message = SignedMessage::new(ca_key, &pki.ca, nothing, sha256);
+            message.certificates.push(next.der().to_vec());
+            message
+        }
+        _ => SignedMessage::new(ca_key, &pki.ca, inside, sha256),
+    };
+    message.build().to_vec()
 }
 
 /// A certificate of this very CA for the attacker's key.
