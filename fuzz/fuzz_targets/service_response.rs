@@ -15,6 +15,6 @@ fuzz_target!(|data: &[u8]| {
     let noted = Notified::from_http(&ENROLMENT, &response, id, now);
     assert!(outcome.label() != "valid" || says_success(&response));
     assert_eq!(outcome.label() == "valid", noted.is_ok());
-    assert!(!format!("{outcome:?}{noted:?}").replace("[secret]", "*").contains(CHALLENGE));
+    assert!(!format!("{outcome:?}{noted:?}").contains(CHALLENGE));
     let _ = (RevocationDownload::read(&response, now), RevocationUpload::read(&response, now));
 });

@@ -4,6 +4,7 @@ use scep_types::{Csr, GeneralNameValue, UnixTime};
 
 use super::fault::Answer;
 use super::http::Method;
+use super::ids::is_guid;
 use super::json::Json;
 use super::{
     AccessToken, ActivityId, Failure, Hint, HttpRequest, HttpResponse, MalformedAnswer, Remark,
@@ -39,12 +40,7 @@ impl ManagedDeviceId {
     /// A GUID, in either case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let is_digit = |(position, octet): (usize, u8)| match position {
-            8 | 13 | 18 | 23 => octet == b'-',
-            _ => octet.is_ascii_hexdigit(),
-        };
-        let is_guid = text.len() == 36 && text.bytes().enumerate().all(is_digit);
-        is_guid.then(|| Self(text.to_ascii_lowercase()))
+        is_guid(text).then(|| Self(text.to_ascii_lowercase()))
     }
 
     /// The one that a CSR names by the subjectAltName `IntuneDeviceId://{{DeviceId}}`; `None` if it names none, or two.

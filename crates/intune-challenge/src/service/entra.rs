@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::Audience;
+use super::ids::is_guid;
 use super::json::{Json, Object};
 
 /// Why Entra gives the application no token, with what to do about it.
@@ -95,12 +96,7 @@ pub(super) enum SecretForm {
 
 impl SecretForm {
     pub(super) fn of(secret: &str) -> Self {
-        let dashes = [8, 13, 18, 23];
-        let is_guid = secret.len() == 36
-            && secret.bytes().enumerate().all(|(position, octet)| {
-                if dashes.contains(&position) { octet == b'-' } else { octet.is_ascii_hexdigit() }
-            });
-        if is_guid { Self::Id } else { Self::Other }
+        if is_guid(secret) { Self::Id } else { Self::Other }
     }
 }
 

@@ -104,3 +104,12 @@ impl Application {
         &self.client_id
     }
 }
+
+/// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, hexadecimal digits in either case.
+pub(super) fn is_guid(text: &str) -> bool {
+    let is_allowed = |(position, octet): (usize, u8)| match position {
+        8 | 13 | 18 | 23 => octet == b'-',
+        _ => octet.is_ascii_hexdigit(),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(is_allowed)
+}

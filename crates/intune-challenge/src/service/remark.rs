@@ -17,7 +17,7 @@ impl Remark {
     pub(super) fn new(text: &str, secrets: &[&str]) -> Self {
         let mut text = Zeroizing::new(text.to_owned());
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            text = Zeroizing::new(text.replace(secret, "[secret]"));
+            text = Zeroizing::new(text.replace(secret, "[redacted]"));
         }
         let words = text.split_inclusive(char::is_whitespace).map(|word| {
             let is_long = word.chars().nth(MAX_WORD).is_some();

@@ -116,3 +116,14 @@ fn an_entra_that_repeats_the_secret_is_not_repeated() {
         assert_clean("Display", &failure.to_string());
     }
 }
+
+/// What fuzzing found: the mark in the secret's place was cut in two, so it must not be made of what it hides.
+#[test]
+fn a_challenge_at_the_edge_of_what_is_kept_is_not_repeated() {
+    for before in 100..=140 {
+        let code = format!("{} {CHALLENGE}", "x".repeat(before));
+        let body = serde_json::json!({ "code": code, "errorDescription": code.repeat(30) });
+        let outcome = outcome(&ok(body.to_string()));
+        assert_debug("Outcome", &outcome);
+    }
+}

@@ -45,7 +45,21 @@ pub struct Answered<T> {
     pub result: Result<T, ServiceError>,
 }
 
-/// Why a valid request got no certificate.
+/// Why a valid request got no certificate, as the administrator sees it in the Intune console.
+///
+/// | failure | told |
+/// |---|---|
+/// | the profile does not admit the CSR | `0x80094012` |
+/// | the compliance check denies, the device had its certificates | `0x80070005` |
+/// | the CA's key does not answer | `0x800706BA` |
+/// | the certificate cannot be made, a key misbehaves, a worker gave up | `0x8000FFFF` |
+/// | no room in the store, a serial number taken | `0x80004005` |
+/// | the service's own answers | nothing: it knows |
+/// | the challenge was used by another CSR | nothing: it would tell of the enrolment that succeeded |
+/// | another attempt is at work, or took over | nothing: that one will tell |
+/// | the store does not answer | nothing: the certificate may be recorded |
+///
+/// A request that comes again after that is validated afresh; it is issued only if the service says yes again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailureReport {
