@@ -104,7 +104,8 @@ pub struct RevokedCertificate {
     pub revocation: Revocation,
 }
 
-fn detail(basis: &Basis) -> &str {
+/// What an authorisation is based on beside its kind.
+pub(crate) fn detail(basis: &Basis) -> &str {
     match basis {
         Basis::OneTimePassword(detail)
         | Basis::SignedChallenge(detail)
@@ -112,4 +113,19 @@ fn detail(basis: &Basis) -> &str {
         | Basis::Renewal(detail) => detail,
         _ => "",
     }
+}
+
+/// The basis of this label with this detail, or `None` if there is no such kind.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+pub(crate) fn basis(label: &str, detail: String) -> Option<Basis> {
+    let candidates = [
+        Basis::StaticPassword,
+        Basis::IntuneService,
+        Basis::Webhook,
+        Basis::OneTimePassword(detail.clone()),
+        Basis::SignedChallenge(detail.clone()),
+        Basis::Operator(detail.clone()),
+        Basis::Renewal(detail),
+    ];
+    candidates.into_iter().find(|basis| basis.label() == label)
 }

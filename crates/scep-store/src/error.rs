@@ -49,12 +49,41 @@ pub enum StoreError {
         /// The time of the attempt.
         now: UnixTime,
     },
+    /// The database is not one to keep enrolments in.
+    #[error("the database is unfit: {0}")]
+    Unfit(Unfit),
     /// The state contradicts itself, or may do so after a panic.
     #[error("the state of the store is or may be inconsistent")]
     Poisoned,
     /// The backend did not answer; whether it did what it was asked is unknown.
     #[error("the store is unavailable: {0}")]
     Unavailable(Cause),
+}
+
+/// Why a database is refused at the start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// A newer program made its schema.
+    #[error("its schema has version {found}, and this program knows {known}")]
+    NewerSchema {
+        /// Of the database.
+        found: u64,
+        /// The newest that is known here.
+        known: u64,
+    },
+    /// Its server forgets commits in a crash.
+    #[error("its server forgets commits in a crash: {setting}")]
+    LosesCommits {
+        /// The setting, as the server has it.
+        setting: String,
+    },
+    /// Its server may forget what lives to make room.
+    #[error("its server evicts keys: maxmemory-policy {policy}")]
+    Evicts {
+        /// `maxmemory-policy`.
+        policy: String,
+    },
 }
 
 /// What a store has room for.

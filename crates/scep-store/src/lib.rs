@@ -36,22 +36,41 @@ pub mod transition;
 
 mod answer;
 mod certificate;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+mod durable;
 mod error;
 mod ids;
 mod memory;
 mod notice;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 mod request;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 mod time;
+mod work;
 
 pub use answer::{Begun, Outcome, PendingRequest, Polled};
 pub use certificate::{IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate};
-pub use error::{Argument, Capacity, Cause, StoreError};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+pub use durable::StoreLimits;
+pub use error::{Argument, Capacity, Cause, StoreError, Unfit};
 pub use ids::{
     CertificateId, EndpointId, Operator, RequestId, SerialNumber, Sha256, Submission,
     TransactionId, TransactionKey,
 };
 pub use memory::{MemoryLimits, MemoryStore, MemoryUsage};
 pub use notice::{LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore, PostgresTls};
+#[cfg(feature = "redis")]
+pub use redis::{RedisOptions, RedisPersistence, RedisStore};
 pub use request::{Begin, ChallengeUse, DeviceLimit, NewPending, Rejection, Reservation, Terms};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
 pub use store::{EnrolmentStore, MAX_LEASED_NOTICES};

@@ -223,7 +223,7 @@ pub trait EnrolmentStore: Send + Sync {
     /// certificate.
     ///
     /// The rule is [`Notice::settled`](crate::outbox::Notice::settled). On failure it is sent again when the lease is
-    /// over, even if it arrived. A duplicate of `Delivered` changes nothing.
+    /// over: a certificate that waits for its notice must wait on. A duplicate of `Delivered` changes nothing.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] if another has it, if it is settled otherwise, or if there is none.

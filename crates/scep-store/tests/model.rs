@@ -1,4 +1,4 @@
-//! Random operations: the memory store answers each as a naive reading of the rules does.
+//! Random operations: each store answers as a naive reading of the rules does.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
@@ -8,6 +8,7 @@ mod notices;
 mod reference;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use notices::{new_notice, nth_last};
@@ -120,28 +121,72 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn the_memory_store_answers_as_the_reference_does(
-        ops in prop::collection::vec((elapsed(), op()), 1..80)
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let mut pair = Pair::new();
-            for (elapsed, op) in ops {
-                pair.reference.now += elapsed;
-                let op = pair.resolved(op);
-                let expected = pair.expected(&op);
-                let seen = pair.seen(&op).await;
-                prop_assert_eq!(seen, expected, "{:?} at {}", op, pair.reference.now);
-                prop_assert_eq!(pair.queue().await, pair.reference.queue(), "after {:?}", op);
-            }
-            Ok(())
+    fn the_memory_store_answers_as_the_reference_does(ops in ops()) {
+        run(ops, async |ops| compare(Pair::new(memory()), ops).await)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn sqlite_answers_as_the_reference_does(ops in ops()) {
+        run(ops, async |ops| {
+            let folder = scep_test::servers::memory_folder();
+            let options = scep_store::SqliteOptions::default().with_limits(limits());
+            let store = scep_store::SqliteStore::open(folder.path().join("scep.sqlite"), options);
+            compare(Pair::new(Arc::new(store.unwrap())), ops).await
         })?;
     }
 }
 
+fn ops() -> impl Strategy<Value = Vec<(i64, Op)>> {
+    prop::collection::vec((elapsed(), op()), 1..80)
+}
+
+fn run(
+    ops: Vec<(i64, Op)>,
+    test: impl AsyncFnOnce(Vec<(i64, Op)>) -> Result<(), TestCaseError>,
+) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test(ops))
+}
+
+async fn compare(mut pair: Pair, ops: Vec<(i64, Op)>) -> Result<(), TestCaseError> {
+    for (elapsed, op) in ops {
+        pair.reference.now += elapsed;
+        let op = pair.resolved(op);
+        let expected = pair.expected(&op);
+        let seen = pair.seen(&op).await;
+        prop_assert_eq!(seen, expected, "{:?} at {}", op, pair.reference.now);
+        prop_assert_eq!(pair.queue().await, pair.reference.queue(), "after {:?}", op);
+    }
+    Ok(())
+}
+
+fn memory() -> Arc<dyn EnrolmentStore> {
+    let mut limits = MemoryLimits::default();
+    limits.challenges = reference::MAX_CHALLENGES;
+    limits.transactions = reference::MAX_TRANSACTIONS;
+    limits.pending_requests = reference::MAX_PENDING;
+    limits.notices = reference::MAX_NOTICES;
+    limits.clock_tolerance = seconds(reference::TOLERANCE);
+    Arc::new(MemoryStore::new(limits))
+}
+
+fn limits() -> scep_store::StoreLimits {
+    let mut limits = scep_store::StoreLimits::default();
+    limits.challenges = reference::MAX_CHALLENGES;
+    limits.transactions = reference::MAX_TRANSACTIONS;
+    limits.pending_requests = reference::MAX_PENDING;
+    limits.notices = reference::MAX_NOTICES;
+    limits.clock_tolerance = seconds(reference::TOLERANCE);
+    limits
+}
+
 /// The store and the reference, given the same operations.
 struct Pair {
-    store: MemoryStore,
+    store: Arc<dyn EnrolmentStore>,
     reference: Reference,
     /// The reservation of each attempt of the reference, until it is used up.
     reservations: Vec<Option<Reservation>>,
@@ -151,20 +196,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Self {
-        let mut limits = MemoryLimits::default();
-        limits.challenges = reference::MAX_CHALLENGES;
-        limits.transactions = reference::MAX_TRANSACTIONS;
-        limits.pending_requests = reference::MAX_PENDING;
-        limits.notices = reference::MAX_NOTICES;
-        limits.clock_tolerance = seconds(reference::TOLERANCE);
-        Self {
-            store: MemoryStore::new(limits),
-            reference: Reference::default(),
-            reservations: Vec::new(),
-            asked: Vec::new(),
-            leases: Vec::new(),
-        }
+    fn new(store: Arc<dyn EnrolmentStore>) -> Self {
+        let reference = Reference::default();
+        let (reservations, asked, leases) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store, reference, reservations, asked, leases }
     }
 
     /// The operation, in full.
@@ -257,25 +292,20 @@ impl Pair {
                 done(self.store.approve(&request(ask), &operator, now).await)
             }
             Op::Deny(ask) => done(self.store.deny(&request(ask), REJECTION, terms(), now).await),
-            Op::LeaseNotices(_) | Op::ClaimNotice(_) | Op::SettleNotice(..) => {
-                self.notice(op, now).await
-            }
-            _ => self.settled(op, now).await,
-        }
-    }
-
-    async fn settled(&mut self, op: &Op, now: UnixTime) -> Seen {
-        match *op {
             Op::Commit { attempt, serial, notice } => match self.take(attempt) {
                 Some(held) => {
                     let notice = notice.then(new_notice);
                     let seen =
                         done(self.store.commit(held, certificate(serial), notice, now).await);
-                    self.leases.extend((seen == Seen::Done).then_some((serial, 1)));
+                    let recorded = notice_is_recorded(&seen, serial);
+                    self.leases.extend(recorded);
                     seen
                 }
                 None => Seen::Nothing,
             },
+            Op::LeaseNotices(_) | Op::ClaimNotice(_) | Op::SettleNotice(..) => {
+                self.notice(op, now).await
+            }
             Op::Pend(back) => match self.take(back) {
                 Some(held) => {
                     let expires = now.plus(seconds(reference::PENDING));
@@ -399,6 +429,11 @@ fn certificate(serial: u32) -> NewCertificate {
     let id = CertificateId { issuer: digest(5, 0), serial };
     let not_after = UnixTime::from_secs(1_000_000);
     NewCertificate::new(id, b"DER", digest(6, 0), not_after, Basis::StaticPassword).unwrap()
+}
+
+/// The recorder's own lease.
+fn notice_is_recorded(seen: &Seen, serial: u32) -> Option<(u32, u32)> {
+    (*seen == Seen::Done).then_some((serial, 1))
 }
 
 fn serial(certificate: &NewCertificate) -> u32 {

@@ -15,4 +15,5 @@ pub mod keys;
 pub mod legacy_rsa;
 pub mod pki;
 pub mod requests;
+pub mod servers;
 pub mod vectors;

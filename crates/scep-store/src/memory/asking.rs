@@ -2,7 +2,7 @@
 
 use scep_types::UnixTime;
 
-use super::entries::{Device, Holder, TakenSlot, TransactionEntry, Work};
+use super::entries::{Device, Holder, TransactionEntry};
 use super::state::{State, room};
 use super::table::Ref;
 use crate::StoreError;
@@ -16,6 +16,7 @@ use crate::time::from_until;
 use crate::transition::{
     Answer, ChallengeHolder, Decision, Found, Hold, PollDecision, Transaction,
 };
+use crate::work::{TakenSlot, Work};
 
 /// Where a request's state was found.
 #[derive(Clone, Copy)]

@@ -1,7 +1,5 @@
 //! What the tables of the memory store hold.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use scep_types::UnixTime;
 
@@ -12,6 +10,7 @@ use crate::notice::NoticeBody;
 use crate::rate::Slot;
 use crate::request::ChallengeUse;
 use crate::transition::Transaction;
+use crate::work::Work;
 
 /// A challenge someone has. Which CSR it is bound to stands with its holder.
 pub(super) struct Challenge {
@@ -35,21 +34,6 @@ pub(super) struct TransactionEntry {
     pub(super) certificate: Option<Ref>,
     /// Of the hold.
     pub(super) work: Option<Box<Work>>,
-}
-
-/// What settling or releasing a hold takes.
-pub(super) struct Work {
-    pub(super) generation: u64,
-    pub(super) replay_window: Duration,
-    pub(super) challenge: Option<ChallengeUse>,
-    pub(super) slot: Option<TakenSlot>,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct TakenSlot {
-    pub(super) device: Sha256,
-    pub(super) slot: Slot,
-    pub(super) window: Duration,
 }
 
 /// A request that waits; its transaction is settled as pending or approved, under the same key.

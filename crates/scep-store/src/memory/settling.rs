@@ -2,7 +2,7 @@
 
 use scep_types::UnixTime;
 
-use super::entries::{Certificate, Challenge, Holder, Queued, TakenSlot, Work};
+use super::entries::{Certificate, Challenge, Holder, Queued};
 use super::state::{State, room};
 use super::table::Ref;
 use crate::StoreError;
@@ -13,6 +13,7 @@ use crate::notice::NewNotice;
 use crate::request::{ChallengeUse, NewPending, Rejection, Reservation};
 use crate::time::after;
 use crate::transition::{Settled, State as Settlement};
+use crate::work::{TakenSlot, Work};
 
 /// A reservation that was found to be held.
 struct Held {

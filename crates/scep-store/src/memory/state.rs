@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use scep_types::UnixTime;
 
-use super::entries::{Certificate, Challenge, Device, Holder, Queued, TransactionEntry, Work};
+use super::entries::{Certificate, Challenge, Device, Holder, Queued, TransactionEntry};
 use super::limits::{MemoryLimits, MemoryUsage};
 use super::outbox::Outbox;
 use super::table::{Entry, Ref, Table};
@@ -14,6 +14,7 @@ use crate::error::Capacity;
 use crate::ids::{CertificateId, Sha256};
 use crate::request::Reservation;
 use crate::transition::{Hold, Settled};
+use crate::work::Work;
 
 /// Entries of each table that a `begin` sweeps if they have ended: more than it adds, few enough to cost nothing.
 const SWEPT: usize = 2;

@@ -1,9 +1,7 @@
 //! The verbs of the outbox, asked of the store.
 
 use scep_store::outbox::Attempted;
-use scep_store::{
-    EndpointId, EnrolmentStore as _, LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease,
-};
+use scep_store::{EndpointId, LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease};
 use scep_types::UnixTime;
 
 use super::reference::{self, Seen, Sent};

@@ -1,12 +1,17 @@
 //! Once only, whatever comes at the same time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scep_store::{Begin, Begun, Outcome, Polled};
 use scep_types::UnixTime;
 use tokio::task::JoinSet;
 
 use super::fixtures::*;
+
+/// How often something is tried: as often as CI wants it with `SCEP_STORE_FULL=1`.
+fn rounds(modest: u32, full: u32) -> u32 {
+    if std::env::var_os("SCEP_STORE_FULL").is_some() { full } else { modest }
+}
 
 /// Runs `tasks` copies of a task together and returns what they return.
 async fn together<T: Send + 'static, F>(tasks: u32, task: impl Fn(u32) -> F) -> Vec<T>
@@ -38,13 +43,13 @@ async fn enrol(store: &Store, begin: &Begin, serial: u32, now: UnixTime) -> Opti
     }
 }
 
-pub async fn sixty_four_tasks_get_one_reservation_for_each_of_2000_challenges(store: Store) {
-    const CHALLENGES: u32 = 2_000;
+pub async fn sixty_four_tasks_get_one_reservation_for_each_challenge(store: Store) {
+    let challenges = rounds(500, 2_000);
     let tasks = together(64, |task| {
         let store = store.clone();
         async move {
             let mut winners = Vec::new();
-            for number in 0..CHALLENGES {
+            for number in 0..challenges {
                 // A copy of the same CSR in each task, under another transaction and key.
                 let copy = request(&format!("{task}/{number}"), task, number);
                 let begun = store.begin(&copy.with_challenge(challenge(number)), at(0)).await;
@@ -59,12 +64,14 @@ pub async fn sixty_four_tasks_get_one_reservation_for_each_of_2000_challenges(st
     });
     let mut winners: Vec<_> = tasks.await.into_iter().flatten().map(|(number, _)| number).collect();
     winners.sort_unstable();
-    assert_eq!(winners, (0..CHALLENGES).collect::<Vec<_>>());
+    assert_eq!(winners, (0..challenges).collect::<Vec<_>>());
+    println!("64 tasks on each of {challenges} challenges: one reservation each");
 }
 
 // R-2.4-02
 pub async fn of_four_csrs_on_one_challenge_exactly_one_wins(store: Store) {
-    for round in 0..2_000 {
+    let rounds = rounds(2_000, 20_000);
+    for round in 0..rounds {
         let outcomes = together(4, |task| {
             let store = store.clone();
             let csr = round * 4 + task;
@@ -75,6 +82,34 @@ pub async fn of_four_csrs_on_one_challenge_exactly_one_wins(store: Store) {
         let won = outcomes.await.into_iter().flatten().count();
         assert_eq!(won, 1, "in round {round}");
     }
+    println!("4 CSRs on one challenge, {rounds} rounds: exactly one certificate each");
+}
+
+pub async fn a_storm_of_duplicates_gets_one_certificate(store: Store) {
+    let each = rounds(16, 160);
+    let begin = request("storm", 1, 1).with_challenge(challenge(1));
+    let certificates = together(64, |task| {
+        let (store, begin) = (store.clone(), begin.clone());
+        async move {
+            let mut certificates = BTreeSet::new();
+            for number in 0..each {
+                loop {
+                    match enrol(&store, &begin, task * each + number, at(0)).await {
+                        Some(Some(serial)) => {
+                            certificates.insert(serial);
+                            break;
+                        }
+                        Some(None) => tokio::task::yield_now().await,
+                        None => panic!("an honest retry was refused"),
+                    }
+                }
+            }
+            certificates
+        }
+    });
+    let certificates: BTreeSet<u32> = certificates.await.into_iter().flatten().collect();
+    assert_eq!(certificates.len(), 1, "{certificates:?}");
+    println!("{} duplicates of one request: one certificate", 64 * each);
 }
 
 pub async fn duplicates_of_a_request_get_one_certificate(store: Store) {
@@ -129,7 +164,8 @@ pub async fn failures_between_duplicates_never_give_two_certificates(store: Stor
 }
 
 pub async fn a_window_admits_exactly_its_limit_to_racing_tasks(store: Store) {
-    for round in 0..100 {
+    let rounds = rounds(100, 1_000);
+    for round in 0..rounds {
         let admitted = together(32, |task| {
             let store = store.clone();
             let csr = round * 32 + task;
@@ -149,6 +185,7 @@ pub async fn a_window_admits_exactly_its_limit_to_racing_tasks(store: Store) {
         let admitted = admitted.await.into_iter().filter(|admitted| *admitted).count();
         assert_eq!(admitted, 5, "in round {round}");
     }
+    println!("32 tasks on each of {rounds} devices with a limit of 5: exactly 5 admitted each");
 }
 
 pub async fn racing_polls_and_retries_get_one_approval(store: Store) {

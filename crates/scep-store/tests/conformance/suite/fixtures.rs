@@ -147,3 +147,17 @@ pub fn same_certificate(begun: &Begun) -> Option<&IssuedCertificate> {
 pub fn is_same_certificate(begun: &Begun, serial: u32) -> bool {
     same_certificate(begun).is_some_and(|issued| issued.certificate == certificate(serial))
 }
+
+/// Of the stores that the claims of [`room`](super::room) are about.
+pub fn small_limits() -> scep_store::StoreLimits {
+    use super::room;
+    let mut limits = scep_store::StoreLimits::default();
+    limits.challenges = room::CHALLENGES;
+    limits.transactions = room::TRANSACTIONS;
+    limits.pending_requests = room::PENDING_REQUESTS;
+    limits.devices = room::DEVICES;
+    limits.certificates = room::CERTIFICATES;
+    limits.issuers = room::ISSUERS;
+    limits.notices = room::NOTICES;
+    limits
+}

@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+/// How much a durable store may hold, and how long it keeps what is over.
+///
+/// At a limit it refuses and says which one; what has ended gives way first, what lives never does. Nodes that share a
+/// database count what they add themselves exactly, and what others add whenever room seems to end and once a minute: so
+/// together they may exceed a limit by what is added within a minute. Redis counts exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreLimits {
+    /// Challenges reserved or used, and not over. Default 10,000,000.
+    pub challenges: usize,
+    /// Transactions that are being worked on, wait, or were answered within the replay window. Default 1,000,000.
+    pub transactions: usize,
+    /// Requests waiting for an operator; each one holds a CSR. Default 10,000.
+    pub pending_requests: usize,
+    /// Devices with a certificate in their rate limit's window. Default 10,000,000.
+    pub devices: usize,
+    /// Certificates that have not expired. Requests that were reserved before the limit was reached are still committed.
+    /// Default 10,000,000.
+    pub certificates: usize,
+    /// Notices neither delivered nor given up; each one holds its body. Default 100,000.
+    pub notices: usize,
+    /// Issuers that number CRLs. Default 1,000.
+    pub issuers: usize,
+    /// How much longer than its own expiry a used challenge is kept: by how much the clocks of nodes may differ. Default 5
+    /// minutes.
+    pub clock_tolerance: Duration,
+    /// How much longer than its validity a certificate is kept, so that a revoked one stands on at least one CRL more
+    /// (RFC 5280 §3.3). Default 8 days.
+    pub certificate_retention: Duration,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            challenges: 10_000_000,
+            transactions: 1_000_000,
+            pending_requests: 10_000,
+            devices: 10_000_000,
+            certificates: 10_000_000,
+            notices: 100_000,
+            issuers: 1_000,
+            clock_tolerance: Duration::from_secs(5 * 60),
+            certificate_retention: Duration::from_secs(8 * 86_400),
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! The records a verb works on: loaded by key, changed here, and written back together or not at all.
+
+use scep_types::UnixTime;
+
+use super::limits::StoreLimits;
+use super::records::{
+    CertificateRecord, ChallengeRecord, DeviceRecord, QueuedRecord, TransactionRecord, UnsentRecord,
+};
+use crate::StoreError;
+use crate::error::Capacity;
+use crate::ids::{CertificateId, Sha256, TransactionKey};
+
+/// By what a record is loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Key {
+    Transaction(TransactionKey),
+    /// The transaction of a reservation, or the one that has a challenge.
+    TransactionById(u64),
+    Challenge(Sha256),
+    Device(Sha256),
+    Certificate(CertificateId),
+    Queued(u64),
+    /// The notice about a certificate.
+    Unsent(CertificateId),
+}
+
+/// A record of any kind.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Record {
+    Transaction(Box<TransactionRecord>),
+    Challenge(ChallengeRecord),
+    Device(DeviceRecord),
+    Certificate(Box<CertificateRecord>),
+    Queued(Box<QueuedRecord>),
+    Unsent(Box<UnsentRecord>),
+}
+
+/// What becomes of one record: one of the two is there, and they differ.
+pub(crate) struct Change {
+    pub(crate) before: Option<Record>,
+    pub(crate) after: Option<Record>,
+}
+
+/// Why a verb did not come to its end.
+pub(crate) enum Stop {
+    /// It needs these records too; load them and run it again.
+    Missing(Vec<Key>),
+    /// It refuses. What it changed before is to be written all the same.
+    Refused(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// How much a store holds of each kind.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Occupancy {
+    pub(crate) challenges: u64,
+    pub(crate) transactions: u64,
+    pub(crate) queued: u64,
+    pub(crate) devices: u64,
+    pub(crate) certificates: u64,
+    pub(crate) notices: u64,
+}
+
+/// Random numbers for one verb: neither has been or will be drawn again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fresh {
+    /// Of a transaction.
+    pub(crate) id: u64,
+    /// Of a reservation, so that it fences off every other, even one that the database forgot in a crash.
+    pub(crate) generation: u64,
+}
+
+/// The records a verb has loaded, and what it made of them.
+pub(crate) struct Working {
+    pub(crate) limits: StoreLimits,
+    pub(crate) fresh: Fresh,
+    occupancy: Occupancy,
+    names: Vec<(TransactionKey, Option<u64>)>,
+    pub(crate) transactions: Records<TransactionRecord>,
+    pub(crate) challenges: Records<ChallengeRecord>,
+    pub(crate) devices: Records<DeviceRecord>,
+    pub(crate) certificates: Records<CertificateRecord>,
+    pub(crate) queue: Records<QueuedRecord>,
+    pub(crate) unsent: Records<UnsentRecord>,
+}
+
+impl Working {
+    pub(crate) fn new(limits: StoreLimits, occupancy: Occupancy, fresh: Fresh) -> Self {
+        Self {
+            limits,
+            fresh,
+            occupancy,
+            names: Vec::new(),
+            transactions: Records::default(),
+            challenges: Records::default(),
+            devices: Records::default(),
+            certificates: Records::default(),
+            queue: Records::default(),
+            unsent: Records::default(),
+        }
+    }
+
+    /// Runs a verb; if it needs more records, it will find these as they were.
+    pub(crate) fn run<T>(&mut self, plan: &Plan<T>) -> Result<T, Stop> {
+        plan(self).inspect_err(|stop| {
+            if matches!(stop, Stop::Missing(_)) {
+                self.rewind();
+            }
+        })
+    }
+
+    fn rewind(&mut self) {
+        self.transactions.rewind();
+        self.challenges.rewind();
+        self.devices.rewind();
+        self.certificates.rewind();
+        self.queue.rewind();
+        self.unsent.rewind();
+    }
+
+    /// Keeps what was found under a key.
+    pub(crate) fn load(&mut self, key: Key, found: Option<Record>) -> Result<(), StoreError> {
+        match (key, found) {
+            (Key::Transaction(name), Some(Record::Transaction(found))) if found.key == name => {
+                self.names.push((name, Some(found.id)));
+                self.transactions.load(found.id, Some(*found));
+            }
+            (Key::TransactionById(id), Some(Record::Transaction(found))) if found.id == id => {
+                self.transactions.load(id, Some(*found));
+            }
+            (Key::Challenge(key), Some(Record::Challenge(found))) if found.key == key => {
+                self.challenges.load(key, Some(found));
+            }
+            (Key::Device(key), Some(Record::Device(found))) if found.key == key => {
+                self.devices.load(key, Some(found));
+            }
+            (Key::Certificate(id), Some(Record::Certificate(found))) if found.key() == id => {
+                self.certificates.load(id, Some(*found));
+            }
+            (Key::Queued(id), Some(Record::Queued(found))) if found.id == id => {
+                self.queue.load(id, Some(*found));
+            }
+            (Key::Unsent(id), Some(Record::Unsent(found))) if found.certificate == id => {
+                self.unsent.load(id, Some(*found));
+            }
+            (key, None) => self.load_absent(key),
+            (_, Some(_)) => return Err(StoreError::Poisoned),
+        }
+        Ok(())
+    }
+
+    fn load_absent(&mut self, key: Key) {
+        match key {
+            Key::Transaction(name) => self.names.push((name, None)),
+            Key::TransactionById(id) => self.transactions.load(id, None),
+            Key::Challenge(key) => self.challenges.load(key, None),
+            Key::Device(key) => self.devices.load(key, None),
+            Key::Certificate(id) => self.certificates.load(id, None),
+            Key::Queued(id) => self.queue.load(id, None),
+            Key::Unsent(id) => self.unsent.load(id, None),
+        }
+    }
+
+    /// Stops the verb unless all of these were loaded.
+    pub(crate) fn need(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Stop> {
+        let missing: Vec<Key> = keys.into_iter().filter(|key| !self.is_loaded(key)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Stop::Missing(missing)) }
+    }
+
+    fn is_loaded(&self, key: &Key) -> bool {
+        match key {
+            Key::Transaction(name) => self.names.iter().any(|(known, _)| known == name),
+            Key::TransactionById(id) => self.transactions.is_loaded(id),
+            Key::Challenge(key) => self.challenges.is_loaded(key),
+            Key::Device(key) => self.devices.is_loaded(key),
+            Key::Certificate(id) => self.certificates.is_loaded(id),
+            Key::Queued(id) => self.queue.is_loaded(id),
+            Key::Unsent(id) => self.unsent.is_loaded(id),
+        }
+    }
+
+    /// The transaction of this name.
+    pub(crate) fn named(&self, name: &TransactionKey) -> Option<&TransactionRecord> {
+        let (_, id) = self.names.iter().find(|(known, _)| known == name)?;
+        self.transactions.get(&(*id)?)
+    }
+
+    /// Refuses if one more of these would be too many.
+    pub(crate) fn room(&self, what: Capacity) -> Result<(), StoreError> {
+        let (used, limit) = match what {
+            Capacity::Challenges => (self.occupancy.challenges, self.limits.challenges),
+            Capacity::Transactions => (self.occupancy.transactions, self.limits.transactions),
+            Capacity::PendingRequests => (self.occupancy.queued, self.limits.pending_requests),
+            Capacity::Devices => (self.occupancy.devices, self.limits.devices),
+            Capacity::Certificates => (self.occupancy.certificates, self.limits.certificates),
+            Capacity::Notices => (self.occupancy.notices, self.limits.notices),
+            Capacity::Issuers | Capacity::CrlNumbers => return Ok(()), // not counted here
+        };
+        let has_room = usize::try_from(used).is_ok_and(|used| used < limit);
+        if has_room { Ok(()) } else { Err(StoreError::Full { what, limit }) }
+    }
+
+    /// What became of the records, always in the same order of kinds and keys, so that no two verbs wait for each other.
+    pub(crate) fn into_changes(self) -> Vec<Change> {
+        let challenges = self.challenges.into_changes(Record::Challenge);
+        let transactions =
+            self.transactions.into_changes(|record| Record::Transaction(Box::new(record)));
+        let queue = self.queue.into_changes(|record| Record::Queued(Box::new(record)));
+        let devices = self.devices.into_changes(Record::Device);
+        let certificates =
+            self.certificates.into_changes(|record| Record::Certificate(Box::new(record)));
+        let unsent = self.unsent.into_changes(|record| Record::Unsent(Box::new(record)));
+        let first = challenges.chain(transactions).chain(queue);
+        first.chain(devices).chain(certificates).chain(unsent).collect()
+    }
+}
+
+/// A record that is found by its key.
+pub(crate) trait Keyed: Clone + PartialEq {
+    type Key: Copy + Ord;
+
+    fn key(&self) -> Self::Key;
+}
+
+/// The loaded records of one kind.
+pub(crate) struct Records<R: Keyed>(Vec<Loaded<R>>);
+
+struct Loaded<R: Keyed> {
+    key: R::Key,
+    before: Option<R>,
+    now: Option<R>,
+    /// Whether it was looked for; otherwise the verb made it, under a key that cannot be there.
+    is_of_the_store: bool,
+}
+
+impl<R: Keyed> Default for Records<R> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<R: Keyed> Records<R> {
+    fn load(&mut self, key: R::Key, found: Option<R>) {
+        if !self.is_loaded(&key) {
+            let before = found.clone();
+            self.0.push(Loaded { key, before, now: found, is_of_the_store: true });
+        }
+    }
+
+    fn rewind(&mut self) {
+        self.0.retain(|loaded| loaded.is_of_the_store);
+        self.0.iter_mut().for_each(|loaded| loaded.now.clone_from(&loaded.before));
+    }
+
+    fn is_loaded(&self, key: &R::Key) -> bool {
+        self.0.iter().any(|loaded| loaded.key == *key)
+    }
+
+    pub(crate) fn get(&self, key: &R::Key) -> Option<&R> {
+        self.0.iter().find(|loaded| loaded.key == *key)?.now.as_ref()
+    }
+
+    /// Adds a record, or replaces the one of its key.
+    pub(crate) fn put(&mut self, record: R) {
+        let key = record.key();
+        match self.0.iter_mut().find(|loaded| loaded.key == key) {
+            Some(loaded) => loaded.now = Some(record),
+            None => {
+                let now = Some(record);
+                self.0.push(Loaded { key, before: None, now, is_of_the_store: false });
+            }
+        }
+    }
+
+    pub(crate) fn change<T>(
+        &mut self,
+        key: &R::Key,
+        change: impl FnOnce(&mut R) -> T,
+    ) -> Option<T> {
+        let loaded = self.0.iter_mut().find(|loaded| loaded.key == *key)?;
+        loaded.now.as_mut().map(change)
+    }
+
+    pub(crate) fn remove(&mut self, key: &R::Key) {
+        if let Some(loaded) = self.0.iter_mut().find(|loaded| loaded.key == *key) {
+            loaded.now = None;
+        }
+    }
+
+    fn into_changes(mut self, wrap: fn(R) -> Record) -> impl Iterator<Item = Change> {
+        self.0.sort_unstable_by_key(|loaded| loaded.key);
+        let changed = self.0.into_iter().filter(|loaded| loaded.before != loaded.now);
+        changed.map(move |Loaded { before, now, .. }| Change {
+            before: before.map(wrap),
+            after: now.map(wrap),
+        })
+    }
+}
+
+impl Keyed for TransactionRecord {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Keyed for ChallengeRecord {
+    type Key = Sha256;
+
+    fn key(&self) -> Sha256 {
+        self.key
+    }
+}
+
+impl Keyed for DeviceRecord {
+    type Key = Sha256;
+
+    fn key(&self) -> Sha256 {
+        self.key
+    }
+}
+
+impl Keyed for CertificateRecord {
+    type Key = CertificateId;
+
+    fn key(&self) -> CertificateId {
+        self.issued.certificate.id
+    }
+}
+
+impl Keyed for UnsentRecord {
+    type Key = CertificateId;
+
+    fn key(&self) -> CertificateId {
+        self.certificate
+    }
+}
+
+impl Keyed for QueuedRecord {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
+        self.id
+    }
+}
+
+/// What a verb does with the records it has loaded.
+///
+/// It is a pure function of them: it runs again if it needs more of them, or if another changed one of them meanwhile.
+pub(crate) type Plan<T> = Box<dyn Fn(&mut Working) -> Result<T, Stop> + Send + Sync>;
+
+/// The time of a verb and what it loads at first.
+pub(crate) struct Verb<T> {
+    pub(crate) now: UnixTime,
+    pub(crate) first: Vec<Key>,
+    pub(crate) plan: Plan<T>,
+}

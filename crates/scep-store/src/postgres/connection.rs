@@ -1,0 +1,98 @@
+//! One connection, with its prepared statements.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
+
+use super::cells;
+use crate::durable::Cell;
+use crate::{Cause, StoreError};
+
+pub(super) struct Connection {
+    client: Client,
+    prepared: Mutex<HashMap<String, Statement>>,
+}
+
+/// Why a statement did nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Another transaction was quicker; this one is undone and may be tried again.
+    Overtaken,
+    /// It cannot be helped, or it is unknown what happened.
+    Broken(StoreError),
+}
+
+impl Connection {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client, prepared: Mutex::default() }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Runs statements without parameters.
+    pub(super) async fn execute_all(&self, sql: &str) -> Result<(), Failure> {
+        self.client.batch_execute(sql).await.map_err(failure)
+    }
+
+    /// Runs a statement, and says how many rows it changed.
+    pub(super) async fn execute(&self, sql: &str, cells: &[Cell]) -> Result<u64, Failure> {
+        let statement = self.prepared(sql).await?;
+        self.client.execute(&statement, &parameters(cells)).await.map_err(failure)
+    }
+
+    /// The rows that a statement gives.
+    pub(super) async fn query(&self, sql: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>, Failure> {
+        let statement = self.prepared(sql).await?;
+        let rows = self.client.query(&statement, &parameters(cells)).await.map_err(failure)?;
+        rows.iter().map(|row| cells::read(row).map_err(Failure::Broken)).collect()
+    }
+
+    /// Prepares these statements, so that afterwards they can travel together.
+    pub(super) async fn prepare(&self, texts: &[&str]) -> Result<(), Failure> {
+        for text in texts {
+            self.prepared(text).await?;
+        }
+        Ok(())
+    }
+
+    async fn prepared(&self, sql: &str) -> Result<Statement, Failure> {
+        if let Some(known) = self.known(sql) {
+            return Ok(known);
+        }
+        let statement = self.client.prepare(sql).await.map_err(failure)?;
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        prepared.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn known(&self, sql: &str) -> Option<Statement> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
+    }
+}
+
+fn parameters(cells: &[Cell]) -> Vec<&(dyn ToSql + Sync)> {
+    cells.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect()
+}
+
+fn failure(error: tokio_postgres::Error) -> Failure {
+    let overtaken = [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::UNIQUE_VIOLATION,
+    ];
+    match error.code() {
+        Some(code) if overtaken.contains(code) => Failure::Overtaken,
+        _ => Failure::Broken(StoreError::Unavailable(Cause::new(error))),
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Broken(error)
+    }
+}

@@ -1,0 +1,276 @@
+//! PostgreSQL: a bounded pool of connections, and a verb in two round trips.
+
+mod cells;
+mod connection;
+mod options;
+mod pool;
+mod schema;
+mod verb;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use scep_types::UnixTime;
+
+use crate::certificate::RevokedCertificate;
+use crate::durable::{
+    Backend, Care, Cell, Durable, Occupancy, QueuedRecord, StoreLimits, Table, Verb, Working, fresh,
+};
+use crate::ids::{CertificateId, EndpointId, Sha256};
+use crate::sql::{
+    CRL_ISSUERS, Counts, DUE, NEXT_CRL_NUMBER, PURGE_EVERY, PURGED, REVOKED, Statements,
+    issuer_room,
+};
+use crate::{Cause, StoreError};
+
+use connection::Failure;
+pub use options::{PostgresOptions, PostgresTls};
+use pool::Pool;
+use verb::{Attempt, IfFull};
+
+/// The enrolment state in a PostgreSQL database: durable, exact, and shared by any number of nodes.
+///
+/// A verb is one transaction at the level REPEATABLE READ: if another changed a row that it writes, it fails and is run
+/// again, at most 64 times. It takes two round trips, one to read and one to write and commit. There are no advisory locks,
+/// no server-side code and no table locks, so that databases which speak the same protocol will do too. A reservation alone
+/// is committed asynchronously: a crash of the database may take it back, and then its holder's commit fails with
+/// [`StoreError::LeaseLost`]. Whatever fails or takes too long is [`StoreError::Unavailable`].
+///
+/// A server with `fsync` or `synchronous_commit` off is refused at the start. With replicas, only synchronous ones
+/// (`synchronous_standby_names`) keep what was committed when the primary is lost.
+pub type PostgresStore = Durable<Postgres>;
+
+/// Where a [`PostgresStore`] keeps its records.
+pub struct Postgres(Arc<Shared>);
+
+struct Shared {
+    pool: Pool,
+    statements: Statements,
+    limits: StoreLimits,
+    counts: Mutex<Counts>,
+    verbs: AtomicU64,
+}
+
+/// How often a verb is run again because another changed what it writes.
+const ATTEMPTS: u32 = 64;
+
+impl Durable<Postgres> {
+    /// Connects, and brings the schema up to date; nodes that start together do it once.
+    ///
+    /// `config` is a connection string, `host=… user=… dbname=…` or `postgresql://…`; a password in it is kept in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Unfit`] for a schema of a newer version or a server that does not keep what it commits,
+    /// [`StoreError::Unavailable`] for whatever else fails.
+    pub async fn connect(
+        config: &str,
+        tls: PostgresTls,
+        options: PostgresOptions,
+    ) -> Result<Self, StoreError> {
+        let pool = Pool::new(config, tls, &options)?;
+        let shared = Shared {
+            pool,
+            statements: Statements::new(),
+            limits: options.limits,
+            counts: Mutex::default(),
+            verbs: AtomicU64::new(0),
+        };
+        shared.prepare().await?;
+        Ok(Self::on(Postgres(Arc::new(shared))))
+    }
+}
+
+impl Backend for Postgres {
+    async fn run<T: Send + 'static>(&self, verb: Verb<T>, care: Care) -> Result<T, StoreError> {
+        self.tend(verb.now);
+        let mut if_full = IfFull::Undo;
+        for attempt in 0..ATTEMPTS {
+            let occupancy = self.0.counts().occupancy();
+            match self.0.attempt(&verb, (care, if_full), occupancy).await? {
+                Attempt::Answered(answer, changes) => {
+                    self.0.counts().note(&changes);
+                    return answer;
+                }
+                Attempt::Overtaken => back_off(attempt).await?,
+                Attempt::NoRoom => {
+                    self.0.make_room(verb.now).await?;
+                    if_full = IfFull::Refuse;
+                }
+            }
+        }
+        Err(contended())
+    }
+
+    async fn queue(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<QueuedRecord>, StoreError> {
+        let cells = [Cell::text(endpoint.as_str()), Cell::time(now)];
+        let rows = self.0.query(&self.0.statements.queue, &cells).await?;
+        rows.into_iter().map(QueuedRecord::from_cells).collect()
+    }
+
+    async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
+        let rows = self.0.query(REVOKED, &[Cell::digest(issuer)]).await?;
+        rows.into_iter().map(RevokedCertificate::from_cells).collect()
+    }
+
+    async fn due(
+        &self,
+        endpoint: &EndpointId,
+        most: usize,
+        now: UnixTime,
+    ) -> Result<Vec<CertificateId>, StoreError> {
+        let cells = [Cell::text(endpoint.as_str()), Cell::time(now), Cell::number(most as u64)];
+        let rows = self.0.query(DUE, &cells).await?;
+        rows.into_iter().map(CertificateId::from_cells).collect()
+    }
+
+    async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {
+        let issuer = [Cell::digest(issuer)];
+        let rows = self.0.query(CRL_ISSUERS, &issuer).await?;
+        issuer_room(rows.first(), &self.0.limits)?;
+        let row = self.0.query(NEXT_CRL_NUMBER, &issuer).await?.pop();
+        number(row.as_deref())
+    }
+}
+
+impl Postgres {
+    /// Now and then purges and counts beside the verbs; what has ended counts as absent before.
+    fn tend(&self, now: UnixTime) {
+        let verbs = self.0.verbs.fetch_add(1, Ordering::Relaxed);
+        if verbs % PURGE_EVERY == PURGE_EVERY - 1 {
+            let shared = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                // If it fails, a verb will fail likewise and say so; the next purge finds what this one left.
+                let _ = shared.purge(now).await;
+                if shared.counts().is_old() {
+                    let _ = shared.recount().await;
+                }
+            });
+        }
+    }
+}
+
+impl Shared {
+    async fn prepare(&self) -> Result<(), StoreError> {
+        let mut lease = self.pool.lease().await?;
+        self.pool.in_time(schema::migrate(lease.connection()?)).await?;
+        lease.keep();
+        self.recount().await
+    }
+
+    async fn attempt<T>(
+        &self,
+        verb: &Verb<T>,
+        how: (Care, IfFull),
+        occupancy: Occupancy,
+    ) -> Result<Attempt<T>, StoreError> {
+        let mut lease = self.pool.lease().await?;
+        let working = Working::new(self.limits, occupancy, fresh()?);
+        let connection = lease.connection()?;
+        let attempt = verb::attempt(connection, &self.statements, verb, how, working);
+        let attempt = self.pool.in_time(attempt).await?;
+        lease.keep();
+        Ok(attempt)
+    }
+
+    /// The rows of one statement, which is a transaction of its own.
+    async fn query(&self, sql: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>, StoreError> {
+        for attempt in 0..ATTEMPTS {
+            let mut lease = self.pool.lease().await?;
+            let connection = lease.connection()?;
+            let query = async {
+                match connection.query(sql, cells).await {
+                    Ok(rows) => Ok(Some(rows)),
+                    Err(Failure::Overtaken) => Ok(None),
+                    Err(Failure::Broken(error)) => Err(error),
+                }
+            };
+            let rows = self.pool.in_time(query).await?;
+            lease.keep();
+            match rows {
+                Some(rows) => return Ok(rows),
+                None => back_off(attempt).await?,
+            }
+        }
+        Err(contended())
+    }
+
+    async fn make_room(&self, now: UnixTime) -> Result<(), StoreError> {
+        self.purge(now).await?;
+        if self.counts().is_old_if_full() {
+            self.recount().await?;
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, now: UnixTime) -> Result<(), StoreError> {
+        for table in Table::ALL {
+            let cells = [Cell::time(now), Cell::Integer(PURGED)];
+            let mut lease = self.pool.lease().await?;
+            let connection = lease.connection()?;
+            let statement = &self.statements.of(table).purge;
+            let purge = async {
+                match connection.execute(statement, &cells).await {
+                    Ok(rows) => Ok(rows),
+                    Err(Failure::Overtaken) => Ok(0),
+                    Err(Failure::Broken(error)) => Err(error),
+                }
+            };
+            let rows = self.pool.in_time(purge).await?;
+            lease.keep();
+            self.counts().subtract(table, rows);
+        }
+        Ok(())
+    }
+
+    async fn recount(&self) -> Result<(), StoreError> {
+        let mut rows = [0; 6];
+        for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
+            let row = self.query(&self.statements.of(table).count, &[]).await?.pop();
+            *rows = number(row.as_deref())?;
+        }
+        *self.counts() = Counts::of(rows);
+        Ok(())
+    }
+
+    /// Counts are only counted; nothing that panicked can have left them half done.
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits a little before the next attempt, longer each time and never equally long, so that contenders part.
+async fn back_off(attempt: u32) -> Result<(), StoreError> {
+    if attempt < 2 {
+        return Ok(());
+    }
+    let limit = 250_u64.saturating_mul(attempt.into());
+    let draw = getrandom::u64().map_err(|error| StoreError::Unavailable(Cause::new(error)))?;
+    tokio::time::sleep(Duration::from_micros(draw.checked_rem(limit).unwrap_or(limit))).await;
+    Ok(())
+}
+
+fn contended() -> StoreError {
+    StoreError::Unavailable(Cause::new("others changed the same rows each time"))
+}
+
+fn number(row: Option<&[Cell]>) -> Result<u64, StoreError> {
+    match row {
+        Some([Cell::Integer(number), ..]) => {
+            u64::try_from(*number).map_err(|_| StoreError::Poisoned)
+        }
+        _ => Err(StoreError::Poisoned),
+    }
+}
+
+/// Nothing of what it holds, and nothing of how it connects.
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("limits", &self.0.limits).finish_non_exhaustive()
+    }
+}

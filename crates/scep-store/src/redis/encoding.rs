@@ -1,0 +1,186 @@
+//! Records as octets: a version, then each cell with its kind in front.
+
+use scep_types::UnixTime;
+
+use crate::StoreError;
+use crate::durable::{Cell, Change, Key, Lookup, Record, Table, UnsentRecord};
+use crate::ids::{CertificateId, EndpointId, SerialNumber, Sha256};
+
+const VERSION: u8 = 1;
+const NULL: u8 = 0;
+const INTEGER: u8 = 1;
+const OCTETS: u8 = 2;
+const TEXT: u8 = 3;
+
+/// A change as the arguments of `write.lua`; an empty value is none.
+pub(super) struct Written {
+    pub(super) kind: u8,
+    pub(super) field: Vec<u8>,
+    pub(super) before: Vec<u8>,
+    pub(super) after: Vec<u8>,
+    pub(super) ends: i64,
+    pub(super) entry: Vec<u8>,
+}
+
+/// Where `load.lua` looks for a key.
+pub(super) fn place(key: &Key) -> (u8, Vec<u8>) {
+    let (lookup, cells) = key.lookup();
+    match lookup {
+        Lookup::ByKey(table) => (kind(table), field(&cells)),
+        Lookup::TransactionByName => (7, name(&cells)),
+    }
+}
+
+pub(super) fn change(change: &Change) -> Option<Written> {
+    let record = change.after.as_ref().or(change.before.as_ref())?;
+    let (table, cells) = (record.table(), record.cells());
+    let value = |record: &Option<Record>| record.as_ref().map(encode).unwrap_or_default();
+    let field = field(cells.get(..table.key_cells())?);
+    let entry = match (table, record) {
+        (Table::Transactions, _) => name(cells.get(1..3)?),
+        (Table::Certificates, Record::Certificate(found)) if found.issued.revocation.is_some() => {
+            field.clone()
+        }
+        (Table::Notices, Record::Unsent(unsent)) => due_entry(unsent),
+        _ => Vec::new(),
+    };
+    let ends = match cells.get(table.ends_cell()) {
+        Some(Cell::Integer(ends)) => *ends,
+        _ => return None,
+    };
+    let (before, after) = (value(&change.before), value(&change.after));
+    Some(Written { kind: kind(table), field, before, after, ends, entry })
+}
+
+/// The lexicographic range of an issuer's certificates.
+pub(super) fn range_of(issuer: &Sha256) -> [Vec<u8>; 2] {
+    let of = |bracket: u8, rest: &[u8]| [&[bracket], issuer.octets().as_slice(), rest].concat();
+    // No serial number has so many octets.
+    [of(b'[', &[]), of(b'(', &[0xFF; 32])]
+}
+
+/// Where a due notice stands: by endpoint, then by time, then by certificate, as octets in that order.
+fn due_entry(unsent: &UnsentRecord) -> Vec<u8> {
+    let id = &unsent.certificate;
+    let certificate = [id.issuer.octets().as_slice(), id.serial.content()].concat();
+    [due_at(&unsent.endpoint, unsent.due), certificate].concat()
+}
+
+/// The lexicographic range of an endpoint's notices that are due.
+pub(super) fn range_of_due(endpoint: &EndpointId, now: UnixTime) -> [Vec<u8>; 2] {
+    let first = due_at(endpoint, UnixTime::from_secs(i64::MIN));
+    // No certificate's id has so many octets.
+    [
+        [b"[", first.as_slice()].concat(),
+        [b"(", due_at(endpoint, now).as_slice(), &[0xFF; 64]].concat(),
+    ]
+}
+
+/// The certificate of such an entry.
+pub(super) fn certificate_of(
+    entry: &[u8],
+    endpoint: &EndpointId,
+) -> Result<CertificateId, StoreError> {
+    let at = due_at(endpoint, UnixTime::from_secs(0)).len();
+    let id = entry.get(at..).and_then(<[u8]>::split_first_chunk);
+    let (issuer, serial) = id.ok_or(StoreError::Poisoned)?;
+    Ok(CertificateId { issuer: Sha256::new(*issuer), serial: SerialNumber::new(serial)? })
+}
+
+fn due_at(endpoint: &EndpointId, due: UnixTime) -> Vec<u8> {
+    let mut entry = name(&[Cell::text(endpoint.as_str())]);
+    // Negative times come first.
+    entry.extend((due.as_secs() ^ i64::MIN).to_be_bytes());
+    entry
+}
+
+fn encode(record: &Record) -> Vec<u8> {
+    let mut octets = vec![VERSION];
+    for cell in record.cells() {
+        match cell {
+            Cell::Null => octets.push(NULL),
+            Cell::Integer(number) => {
+                octets.push(INTEGER);
+                octets.extend(number.to_be_bytes());
+            }
+            Cell::Octets(value) => put(&mut octets, OCTETS, &value),
+            Cell::Text(value) => put(&mut octets, TEXT, value.as_bytes()),
+        }
+    }
+    octets
+}
+
+pub(super) fn decode(table: Table, octets: &[u8]) -> Result<Record, StoreError> {
+    let Some((&VERSION, mut rest)) = octets.split_first() else {
+        return Err(StoreError::Poisoned);
+    };
+    let mut cells = Vec::with_capacity(table.columns().len());
+    while let Some((kind, after)) = rest.split_first() {
+        let (cell, after) = read(*kind, after).ok_or(StoreError::Poisoned)?;
+        cells.push(cell);
+        rest = after;
+    }
+    Record::from_cells(table, cells)
+}
+
+fn read(kind: u8, octets: &[u8]) -> Option<(Cell, &[u8])> {
+    match kind {
+        NULL => Some((Cell::Null, octets)),
+        INTEGER => {
+            let (number, rest) = octets.split_first_chunk()?;
+            Some((Cell::Integer(i64::from_be_bytes(*number)), rest))
+        }
+        OCTETS | TEXT => {
+            let (length, rest) = octets.split_first_chunk()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            let (value, rest) = rest.split_at_checked(length)?;
+            let cell = match kind {
+                OCTETS => Cell::octets(value),
+                _ => Cell::text(std::str::from_utf8(value).ok()?),
+            };
+            Some((cell, rest))
+        }
+        _ => None,
+    }
+}
+
+fn put(octets: &mut Vec<u8>, kind: u8, value: &[u8]) {
+    octets.push(kind);
+    // What is stored has bounds far below.
+    octets.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+    octets.extend(value);
+}
+
+/// A key's cells one after the other; only the last one's length varies.
+fn field(cells: &[Cell]) -> Vec<u8> {
+    cells.iter().flat_map(octets_of).collect()
+}
+
+/// An endpoint and a transactionID; the length of the first one keeps them apart.
+fn name(cells: &[Cell]) -> Vec<u8> {
+    let length = cells.first().map(|endpoint| octets_of(endpoint).len()).unwrap_or_default();
+    let mut name = vec![u8::try_from(length).unwrap_or(u8::MAX)];
+    name.extend(field(cells));
+    name
+}
+
+fn octets_of(cell: &Cell) -> Vec<u8> {
+    match cell {
+        Cell::Null => Vec::new(),
+        Cell::Integer(number) => number.to_be_bytes().to_vec(),
+        Cell::Octets(octets) => octets.clone(),
+        Cell::Text(text) => text.as_bytes().to_vec(),
+    }
+}
+
+/// The number of a table in the scripts.
+const fn kind(table: Table) -> u8 {
+    match table {
+        Table::Challenges => 1,
+        Table::Transactions => 2,
+        Table::Queue => 3,
+        Table::Devices => 4,
+        Table::Certificates => 5,
+        Table::Notices => 6,
+    }
+}

@@ -1,0 +1,322 @@
+//! Redis and Valkey: a script to read, and one to write if nothing changed since.
+
+mod encoding;
+mod keys;
+mod options;
+mod server;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redis::aio::ConnectionManager;
+use redis::{FromRedisValue, Script};
+use scep_types::UnixTime;
+
+use crate::certificate::RevokedCertificate;
+use crate::durable::{
+    Backend, Care, Change, Durable, Key, Occupancy, QueuedRecord, Record, Stop, Table, Verb,
+    Working, fresh,
+};
+use crate::error::Capacity;
+use crate::ids::{CertificateId, EndpointId, Sha256};
+use crate::{Cause, StoreError};
+
+use keys::Keys;
+pub use options::{RedisOptions, RedisPersistence};
+
+/// The enrolment state in Redis or Valkey, shared by any number of nodes; as durable as the server is.
+///
+/// A verb is one script that reads and one that writes, and the second one does so only if each record it changes is
+/// still what the first one read; otherwise the verb is run again, at most 64 times. All keys carry one hash tag, so that
+/// a cluster keeps them in one slot: one node of it serves one store.
+///
+/// *Durability.* A server that may evict keys (`maxmemory-policy` other than `noeviction`) is refused at the start, and unless
+/// [`RedisPersistence`] says otherwise one without `appendonly yes` and `appendfsync always` too: with `everysec` a power
+/// failure takes back the last second, and with it used challenges, issued certificates and CRL numbers. Replication is
+/// asynchronous: a failover may take back what a replica had not heard of, unless [`RedisOptions::replicas`] makes each
+/// lasting verb wait for them (`WAIT`), and even that narrows the gap without closing it. Where a certificate must never be
+/// forgotten, use PostgreSQL.
+///
+/// Limits are checked when a verb reads; verbs that begin at the same moment may together exceed one by their number.
+pub type RedisStore = Durable<Redis>;
+
+/// Where a [`RedisStore`] keeps its records.
+pub struct Redis(Arc<Shared>);
+
+struct Shared {
+    connection: ConnectionManager,
+    options: RedisOptions,
+    keys: Keys,
+    scripts: Scripts,
+    verbs: AtomicU64,
+}
+
+struct Scripts {
+    load: Script,
+    write: Script,
+    purge: Script,
+    crl_number: Script,
+}
+
+/// What a verb came to.
+type Decided<T> = (Result<T, StoreError>, Vec<Change>);
+
+/// How often a verb is run again because another changed what it writes.
+const ATTEMPTS: u32 = 64;
+/// How often a verb may ask for more records; none asks more than three times.
+const ROUNDS: usize = 8;
+/// Ended records of each kind that are removed at a time.
+const PURGED: u64 = 256;
+/// A node purges each time it has run this many verbs: it removes far more than they add.
+const PURGE_EVERY: u64 = 64;
+
+impl Durable<Redis> {
+    /// Connects to `redis://…` or `unix://…`, and refuses a server that is not set up to keep what it is given.
+    ///
+    /// # Errors
+    /// [`StoreError::Unfit`] for a server that evicts or forgets, or records of a newer version;
+    /// [`StoreError::Unavailable`] for whatever else fails.
+    pub async fn connect(url: &str, options: RedisOptions) -> Result<Self, StoreError> {
+        let mut connection = server::connect(url, &options).await?;
+        let keys = Keys::new(&options.prefix);
+        server::check(&mut connection, options.persistence).await?;
+        server::check_version(&mut connection, &keys).await?;
+        let (scripts, verbs) = (Scripts::new(), AtomicU64::new(0));
+        Ok(Self::on(Redis(Arc::new(Shared { connection, options, keys, scripts, verbs }))))
+    }
+}
+
+impl Backend for Redis {
+    async fn run<T: Send + 'static>(&self, verb: Verb<T>, care: Care) -> Result<T, StoreError> {
+        self.tend(verb.now);
+        let mut may_make_room = true;
+        for attempt in 0..ATTEMPTS {
+            let (answer, changes) = self.0.decide(&verb).await?;
+            if matches!(answer, Err(StoreError::Full { .. })) && may_make_room {
+                may_make_room = false;
+                self.0.purge(verb.now).await?;
+                continue;
+            }
+            if self.0.write(&changes, care).await? {
+                return answer;
+            }
+            back_off(attempt).await?;
+        }
+        Err(StoreError::Unavailable(Cause::new("others changed the same records each time")))
+    }
+
+    async fn queue(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<QueuedRecord>, StoreError> {
+        let mut command = redis::cmd("ZRANGEBYSCORE");
+        command.arg(self.0.keys.ends(Table::Queue)).arg(format!("({}", now.as_secs())).arg("+inf");
+        let ids: Vec<Vec<u8>> = self.0.ask(&command).await?;
+        let records = self.0.records(Table::Queue, &ids).await?;
+        let queued = records.into_iter().filter_map(|record| match record {
+            Record::Queued(queued) if queued.key.endpoint == *endpoint => Some(*queued),
+            _ => None,
+        });
+        Ok(queued.collect())
+    }
+
+    async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
+        let mut command = redis::cmd("ZRANGEBYLEX");
+        let [first, last] = encoding::range_of(issuer);
+        command.arg(self.0.keys.revoked()).arg(first).arg(last);
+        let ids: Vec<Vec<u8>> = self.0.ask(&command).await?;
+        let records = self.0.records(Table::Certificates, &ids).await?;
+        let lines = records.into_iter().filter_map(|record| match record {
+            Record::Certificate(found) => {
+                let serial = found.issued.certificate.id.serial;
+                let revocation = found.issued.revocation?;
+                Some(RevokedCertificate { serial, revocation })
+            }
+            _ => None,
+        });
+        Ok(lines.collect())
+    }
+
+    async fn due(
+        &self,
+        endpoint: &EndpointId,
+        most: usize,
+        now: UnixTime,
+    ) -> Result<Vec<CertificateId>, StoreError> {
+        let mut command = redis::cmd("ZRANGEBYLEX");
+        let [first, last] = encoding::range_of_due(endpoint, now);
+        command.arg(self.0.keys.due()).arg(first).arg(last).arg("LIMIT").arg(0).arg(most);
+        let entries: Vec<Vec<u8>> = self.0.ask(&command).await?;
+        entries.iter().map(|entry| encoding::certificate_of(entry, endpoint)).collect()
+    }
+
+    async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {
+        let limit = self.0.options.limits.issuers;
+        let mut call = self.0.scripts.crl_number.prepare_invoke();
+        call.key(self.0.keys.crl_numbers()).arg(issuer.octets().as_slice()).arg(limit as u64);
+        let number: u64 =
+            call.invoke_async(&mut self.0.connection.clone()).await.map_err(unavailable)?;
+        if number == 0 {
+            return Err(StoreError::Full { what: Capacity::Issuers, limit });
+        }
+        self.0.wait_for_replicas(Care::Lasting).await?;
+        Ok(number)
+    }
+}
+
+impl Redis {
+    /// Now and then purges beside the verbs; what has ended counts as absent before.
+    fn tend(&self, now: UnixTime) {
+        let verbs = self.0.verbs.fetch_add(1, Ordering::Relaxed);
+        if verbs % PURGE_EVERY == PURGE_EVERY - 1 {
+            let shared = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                // If it fails, a verb will fail likewise and say so; the next purge finds what this one left.
+                let _ = shared.purge(now).await;
+            });
+        }
+    }
+}
+
+impl Shared {
+    async fn decide<T>(&self, verb: &Verb<T>) -> Result<Decided<T>, StoreError> {
+        let mut wanted = verb.first.clone();
+        let (mut loaded, occupancy) = self.load(&wanted).await?;
+        let mut working = Working::new(self.options.limits, occupancy, fresh()?);
+        for _ in 0..ROUNDS {
+            for (key, record) in std::mem::take(&mut wanted).into_iter().zip(loaded) {
+                working.load(key, record)?;
+            }
+            match working.run(&verb.plan) {
+                Err(Stop::Missing(keys)) => wanted = keys,
+                Err(Stop::Refused(error)) => return Ok((Err(error), working.into_changes())),
+                Ok(answer) => return Ok((Ok(answer), working.into_changes())),
+            }
+            (loaded, _) = self.load(&wanted).await?;
+        }
+        Err(StoreError::Poisoned)
+    }
+
+    async fn load(&self, wanted: &[Key]) -> Result<(Vec<Option<Record>>, Occupancy), StoreError> {
+        let mut call = self.scripts.load.prepare_invoke();
+        self.keys.of_load().into_iter().for_each(|key| {
+            call.key(key);
+        });
+        for key in wanted {
+            let (kind, field) = encoding::place(key);
+            call.arg(kind).arg(field);
+        }
+        let (found, counts): (Vec<Option<Vec<u8>>>, [u64; 6]) =
+            call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        let tables = wanted.iter().map(|key| key.lookup().0.table());
+        let record = |(found, table): (Option<Vec<u8>>, Table)| {
+            found.map(|value| encoding::decode(table, &value)).transpose()
+        };
+        let records = found.into_iter().zip(tables).map(record).collect::<Result<_, _>>()?;
+        let [challenges, transactions, queued, devices, certificates, notices] = counts;
+        let occupancy =
+            Occupancy { challenges, transactions, queued, devices, certificates, notices };
+        Ok((records, occupancy))
+    }
+
+    /// Whether nothing had changed, so that the changes stand.
+    async fn write(&self, changes: &[Change], care: Care) -> Result<bool, StoreError> {
+        if changes.is_empty() {
+            return Ok(true);
+        }
+        let mut call = self.scripts.write.prepare_invoke();
+        self.keys.of_write().into_iter().for_each(|key| {
+            call.key(key);
+        });
+        for written in changes.iter().filter_map(encoding::change) {
+            call.arg(written.kind).arg(written.field).arg(written.before).arg(written.after);
+            call.arg(written.ends).arg(written.entry);
+        }
+        let written: u8 =
+            call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        if written == 1 {
+            self.wait_for_replicas(care).await?;
+        }
+        Ok(written == 1)
+    }
+
+    /// Too few of them, and it is unknown whether what was written will stand.
+    async fn wait_for_replicas(&self, care: Care) -> Result<(), StoreError> {
+        let wanted = self.options.replicas;
+        if wanted == 0 || care != Care::Lasting {
+            return Ok(());
+        }
+        let mut command = redis::cmd("WAIT");
+        let milliseconds = self.options.timeout.as_millis().saturating_div(2);
+        command.arg(wanted).arg(u64::try_from(milliseconds).unwrap_or(u64::MAX));
+        let heard: u32 = self.ask(&command).await?;
+        if heard < wanted {
+            return Err(StoreError::Unavailable(Cause::new("too few replicas heard of it")));
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, now: UnixTime) -> Result<(), StoreError> {
+        let mut call = self.scripts.purge.prepare_invoke();
+        self.keys.of_write().into_iter().for_each(|key| {
+            call.key(key);
+        });
+        call.arg(now.as_secs()).arg(PURGED);
+        let _: u8 = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// These records, without those that are gone meanwhile.
+    async fn records(&self, table: Table, fields: &[Vec<u8>]) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::new();
+        for some in fields.chunks(1_000) {
+            let mut command = redis::cmd("HMGET");
+            command.arg(self.keys.records(table)).arg(some);
+            let values: Vec<Option<Vec<u8>>> = self.ask(&command).await?;
+            for value in values.into_iter().flatten() {
+                records.push(encoding::decode(table, &value)?);
+            }
+        }
+        Ok(records)
+    }
+
+    async fn ask<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, StoreError> {
+        command.query_async(&mut self.connection.clone()).await.map_err(unavailable)
+    }
+}
+
+impl Scripts {
+    fn new() -> Self {
+        Self {
+            load: Script::new(include_str!("load.lua")),
+            write: Script::new(include_str!("write.lua")),
+            purge: Script::new(include_str!("purge.lua")),
+            crl_number: Script::new(include_str!("crl-number.lua")),
+        }
+    }
+}
+
+/// Waits a little before the next attempt, longer each time and never equally long, so that contenders part.
+async fn back_off(attempt: u32) -> Result<(), StoreError> {
+    if attempt < 2 {
+        return Ok(());
+    }
+    let limit = 250_u64.saturating_mul(attempt.into());
+    let draw = getrandom::u64().map_err(|error| StoreError::Unavailable(Cause::new(error)))?;
+    tokio::time::sleep(Duration::from_micros(draw.checked_rem(limit).unwrap_or(limit))).await;
+    Ok(())
+}
+
+fn unavailable(error: redis::RedisError) -> StoreError {
+    StoreError::Unavailable(Cause::new(error))
+}
+
+/// Nothing of what it holds, and nothing of how it connects.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,24 @@
+-- Removes records that ended by ARGV[1], at most ARGV[2] of each kind. KEYS are those of write.lua.
+for kind = 1, 6 do
+    local ended = redis.call('ZRANGEBYSCORE', KEYS[kind + 11], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+    for _, field in ipairs(ended) do
+        if kind == 2 then
+            local name = redis.call('HGET', KEYS[8], field)
+            if name then
+                redis.call('HDEL', KEYS[7], name)
+            end
+            redis.call('HDEL', KEYS[8], field)
+        elseif kind == 5 then
+            redis.call('ZREM', KEYS[9], field)
+        elseif kind == 6 then
+            local due = redis.call('HGET', KEYS[11], field)
+            if due then
+                redis.call('ZREM', KEYS[10], due)
+            end
+            redis.call('HDEL', KEYS[11], field)
+        end
+        redis.call('HDEL', KEYS[kind], field)
+        redis.call('ZREM', KEYS[kind + 11], field)
+    end
+end
+return 1

@@ -1,0 +1,80 @@
+//! The connection, and what the server must be.
+
+use std::collections::HashMap;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+
+use super::keys::Keys;
+use super::options::{RedisOptions, RedisPersistence};
+use super::unavailable;
+use crate::StoreError;
+use crate::error::Unfit;
+
+/// Of the records; a newer program writes a higher one.
+const VERSION: u64 = 1;
+
+pub(super) async fn connect(
+    url: &str,
+    options: &RedisOptions,
+) -> Result<ConnectionManager, StoreError> {
+    let client = redis::Client::open(url).map_err(unavailable)?;
+    // A command is never sent twice; the retries are those of connecting.
+    let config = ConnectionManagerConfig::new()
+        .set_response_timeout(Some(options.timeout))
+        .set_connection_timeout(Some(options.timeout))
+        .set_number_of_retries(1);
+    ConnectionManager::new_with_config(client, config).await.map_err(unavailable)
+}
+
+/// Refuses a server that evicts, or that keeps less than was asked for.
+pub(super) async fn check(
+    connection: &mut ConnectionManager,
+    persistence: RedisPersistence,
+) -> Result<(), StoreError> {
+    if persistence == RedisPersistence::Unchecked {
+        return Ok(());
+    }
+    let policy = setting(connection, "maxmemory-policy").await?;
+    if policy != "noeviction" {
+        return Err(StoreError::Unfit(Unfit::Evicts { policy }));
+    }
+    let appends = setting(connection, "appendonly").await?;
+    if persistence != RedisPersistence::WhileItRuns && appends != "yes" {
+        return Err(loses(format!("appendonly {appends}")));
+    }
+    let flushes = setting(connection, "appendfsync").await?;
+    if persistence == RedisPersistence::Always && flushes != "always" {
+        return Err(loses(format!("appendfsync {flushes}")));
+    }
+    if persistence == RedisPersistence::EverySecond && flushes == "no" {
+        return Err(loses(format!("appendfsync {flushes}")));
+    }
+    Ok(())
+}
+
+pub(super) async fn check_version(
+    connection: &mut ConnectionManager,
+    keys: &Keys,
+) -> Result<(), StoreError> {
+    let mut command = redis::cmd("SET");
+    command.arg(keys.version()).arg(VERSION).arg("NX");
+    command.query_async::<redis::Value>(connection).await.map_err(unavailable)?;
+    let mut command = redis::cmd("GET");
+    let found = command.arg(keys.version()).query_async(connection).await.map_err(unavailable)?;
+    if found != VERSION {
+        return Err(StoreError::Unfit(Unfit::NewerSchema { found, known: VERSION }));
+    }
+    Ok(())
+}
+
+async fn setting(connection: &mut ConnectionManager, name: &str) -> Result<String, StoreError> {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg(name);
+    let found: HashMap<String, String> =
+        command.query_async(connection).await.map_err(unavailable)?;
+    Ok(found.into_values().next().unwrap_or_default())
+}
+
+fn loses(setting: String) -> StoreError {
+    StoreError::Unfit(Unfit::LosesCommits { setting })
+}

@@ -1,0 +1,199 @@
+//! What children said, and whether a database agrees with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use scep_store::outbox::Attempted;
+use scep_store::{Begun, EndpointId, EnrolmentStore, Outcome};
+
+use super::child::Place;
+use super::world;
+
+#[derive(Default)]
+pub(crate) struct Journal {
+    /// Commits that were tried, by serial number.
+    tried: BTreeMap<u64, Tried>,
+    /// Serial numbers of commits that were answered.
+    done: BTreeSet<u64>,
+    /// CRL numbers that were answered.
+    crl_numbers: BTreeSet<u64>,
+    /// Certificates whose notice was delivered.
+    delivered: BTreeSet<u64>,
+    rounds: u64,
+    /// Commits whose answer the child did not live to say, and that stand.
+    unanswered: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Tried {
+    challenge: u64,
+    csr: u64,
+    limited: bool,
+    round: u64,
+}
+
+impl Journal {
+    pub(crate) fn note(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = |word: &str| word.parse::<u64>().unwrap();
+        match words.as_slice() {
+            ["open"] => {}
+            ["try", challenge, csr, serial, limited] => {
+                let (challenge, csr) = (number(challenge), number(csr));
+                let tried = Tried { challenge, csr, limited: *limited == "1", round: self.rounds };
+                self.tried.insert(number(serial), tried);
+            }
+            ["done", serial] => assert!(self.done.insert(number(serial)), "{line}"),
+            ["crl", number_of] => {
+                assert!(self.crl_numbers.insert(number(number_of)), "{line} was given before");
+            }
+            _ => panic!("{line}"),
+        }
+    }
+
+    /// Holds the database against all that was said.
+    pub(crate) fn check(&mut self, place: &Place, round: u64) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = place.open().await;
+            let issued = self.issued(store.as_ref()).await;
+            for serial in &self.done {
+                assert!(issued.values().any(|found| found == serial), "{serial} was lost");
+            }
+            self.unanswered = (issued.len() - self.done.len()) as u64;
+            self.check_challenges(store.as_ref(), &issued, round).await;
+            self.check_notices(store.as_ref(), &issued, round).await;
+            self.check_device(store.as_ref(), &issued, round).await;
+            let number = store.next_crl_number(&world::issuer()).await.unwrap();
+            assert!(
+                self.crl_numbers.last().is_none_or(|last| number > *last),
+                "CRL number {number}"
+            );
+            self.crl_numbers.insert(number);
+        });
+        self.rounds = round + 1;
+    }
+
+    /// The certificate of each challenge that has one, looking for every one that was ever tried.
+    async fn issued(&self, store: &dyn EnrolmentStore) -> BTreeMap<u64, u64> {
+        let mut issued = BTreeMap::new();
+        for (serial, tried) in &self.tried {
+            let found = store.certificate_by_serial(&world::certificate_id(*serial)).await.unwrap();
+            if let Some(found) = found {
+                assert_eq!(found.certificate, world::certificate(*serial));
+                let other = issued.insert(tried.challenge, *serial);
+                assert_eq!(other, None, "challenge {} was used twice", tried.challenge);
+            }
+        }
+        issued
+    }
+
+    /// A used challenge leads to its certificate by the one CSR that has it; every other challenge is free for all.
+    async fn check_challenges(
+        &self,
+        store: &dyn EnrolmentStore,
+        issued: &BTreeMap<u64, u64>,
+        round: u64,
+    ) {
+        let now = world::check_time_of(round);
+        for challenge in self.challenges(round) {
+            let certificate = issued.get(&challenge);
+            for csr in 0..world::CSRS {
+                let begin = world::request(challenge, csr, &format!("check/{round}"));
+                let begun = store.begin(&begin, now).await.unwrap();
+                match (begun, certificate) {
+                    (Begun::Fresh(reservation), None) => {
+                        store.release(reservation, now).await.unwrap();
+                    }
+                    (Begun::Same(Outcome::Issued(same)), Some(serial)) => {
+                        assert_eq!(self.tried[serial].csr, csr);
+                        assert_eq!(same.certificate, world::certificate(*serial));
+                    }
+                    (Begun::Replayed, Some(serial)) => assert_ne!(self.tried[serial].csr, csr),
+                    (other, issued) => panic!("challenge {challenge}: {other:?}, {issued:?}"),
+                }
+            }
+        }
+    }
+
+    /// Those of the round, and those of earlier rounds that it tried or, now and then, all.
+    fn challenges(&self, round: u64) -> BTreeSet<u64> {
+        let first = if round.is_multiple_of(25) { 0 } else { round * world::CHALLENGES };
+        let tried = self.tried.values().filter(|tried| tried.round == round);
+        let of_rounds = first..(round + 1) * world::CHALLENGES;
+        of_rounds.chain(tried.map(|tried| tried.challenge)).collect()
+    }
+
+    /// Each certificate that has a notice has it once, whatever became of those who recorded it; they are all delivered.
+    async fn check_notices(
+        &mut self,
+        store: &dyn EnrolmentStore,
+        issued: &BTreeMap<u64, u64>,
+        round: u64,
+    ) {
+        let (endpoint, lease) = (EndpointId::new("devices").unwrap(), Duration::from_secs(60));
+        loop {
+            let now = world::check_time_of(round);
+            let leased = store.lease_notices(&endpoint, 100, lease, now).await.unwrap();
+            if leased.is_empty() {
+                break;
+            }
+            for notice in leased {
+                let serial = u64::from_be_bytes(notice.body.expose().try_into().unwrap());
+                assert_eq!(notice.lease.certificate, world::certificate_id(serial));
+                assert!(self.delivered.insert(serial), "the notice of {serial} came twice");
+                store.settle_notice(&notice.lease, Attempted::Delivered).await.unwrap();
+            }
+        }
+        let with_notice = issued.values().filter(|serial| world::notice(**serial).is_some());
+        assert_eq!(self.delivered, with_notice.copied().collect());
+    }
+
+    /// The round's device has no more room than what was issued to it leaves.
+    async fn check_device(
+        &self,
+        store: &dyn EnrolmentStore,
+        issued: &BTreeMap<u64, u64>,
+        round: u64,
+    ) {
+        let of_device =
+            |serial: &&u64| self.tried[*serial].limited && self.tried[*serial].round == round;
+        let issued = issued.values().filter(of_device).count() as u32;
+        // Refusals count too, so there may be less room than issued certificates leave, and never more.
+        let mut held = Vec::new();
+        loop {
+            let begin = world::request(u64::MAX / 4 + held.len() as u64, 0, "device");
+            let begin = begin.with_device_limit(world::device(round));
+            match store.begin(&begin, world::check_time_of(round)).await.unwrap() {
+                Begun::Fresh(reservation) => held.push(reservation),
+                Begun::RateLimited { .. } => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        let room = held.len() as u32;
+        assert!(room <= world::DEVICE_LIMIT - issued, "room for {room} beside {issued}");
+        for reservation in held {
+            store.release(reservation, world::check_time_of(round)).await.unwrap();
+        }
+    }
+
+    /// Whether the children were killed in the middle of something.
+    pub(crate) fn is_worth_something(&self) -> bool {
+        self.done.len() as u64 > self.rounds && self.tried.len() > self.done.len()
+    }
+}
+
+impl fmt::Display for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (tried, done, crl_numbers) =
+            (self.tried.len(), self.done.len(), self.crl_numbers.len());
+        write!(
+            f,
+            "{} kills: {tried} commits tried, {done} answered, {} stand unanswered, {} notices, {crl_numbers} CRL numbers",
+            self.rounds,
+            self.unanswered,
+            self.delivered.len()
+        )
+    }
+}

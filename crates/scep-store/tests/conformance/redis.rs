@@ -1,0 +1,117 @@
+//! Redis: the suite on one node and on three, and which servers it refuses.
+
+use std::sync::Arc;
+
+use scep_test::servers::{Redis, memory_folder};
+
+use crate::suite::fixtures::*;
+use crate::suite::nodes::in_turn;
+use crate::suite::runner::check_all;
+use scep_store::{RedisOptions, RedisPersistence, RedisStore, StoreError, Unfit};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn all_claims_hold_on_one_node() {
+    let redis = Redis::start(memory_folder(), Redis::DURABLE);
+    check_all(&all_claims!(), async || nodes(&redis, 1).await).await;
+    let small = async || {
+        let options = RedisOptions::default().with_prefix(&redis.new_prefix());
+        let options = options.with_limits(small_limits());
+        let store: Store = Arc::new(node(&redis.url(), options).await);
+        store
+    };
+    check_all(&all_room_claims!(), small).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn all_claims_hold_on_three_nodes() {
+    let redis = Redis::start(memory_folder(), Redis::DURABLE);
+    check_all(&all_claims!(), async || nodes(&redis, 3).await).await;
+}
+
+#[tokio::test]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn a_server_that_evicts_is_refused() {
+    let redis = Redis::start(
+        memory_folder(),
+        &["--maxmemory-policy", "allkeys-lru", "--appendonly", "yes"],
+    );
+    let options = RedisOptions::default().with_persistence(RedisPersistence::WhileItRuns);
+    let refused = RedisStore::connect(&redis.url(), options).await.err();
+    let policy = "allkeys-lru".to_owned();
+    assert_eq!(refused, Some(StoreError::Unfit(Unfit::Evicts { policy })));
+}
+
+#[tokio::test]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn a_server_that_forgets_is_refused_unless_that_is_asked_for() {
+    let redis = Redis::start(memory_folder(), &[]);
+    let loses = |setting: &str| {
+        Some(StoreError::Unfit(Unfit::LosesCommits { setting: setting.to_owned() }))
+    };
+    let connect = async |persistence| {
+        let options = RedisOptions::default().with_persistence(persistence);
+        RedisStore::connect(&redis.url(), options).await.err()
+    };
+    assert_eq!(connect(RedisPersistence::Always).await, loses("appendonly no"));
+    assert_eq!(connect(RedisPersistence::EverySecond).await, loses("appendonly no"));
+    assert_eq!(connect(RedisPersistence::WhileItRuns).await, None);
+    let redis =
+        Redis::start(memory_folder(), &["--appendonly", "yes", "--appendfsync", "everysec"]);
+    let connect = async |persistence| {
+        let options = RedisOptions::default().with_persistence(persistence);
+        RedisStore::connect(&redis.url(), options).await.err()
+    };
+    assert_eq!(connect(RedisPersistence::Always).await, loses("appendfsync everysec"));
+    assert_eq!(connect(RedisPersistence::EverySecond).await, None);
+}
+
+#[tokio::test]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn it_fails_closed_while_the_server_is_away_and_works_when_it_is_back() {
+    let mut redis = Redis::start(memory_folder(), Redis::DURABLE);
+    let store: Store = Arc::new(node(&redis.url(), RedisOptions::default()).await);
+    let first = request("t", 1, 1).with_challenge(challenge(1));
+    issue(&store, &first, 7, at(0)).await;
+    redis.stop();
+    let begun = store.begin(&first, at(1)).await;
+    assert!(matches!(begun, Err(StoreError::Unavailable(_))), "{begun:?}");
+    redis.restart();
+    let mut begun = store.begin(&first, at(2)).await;
+    for _ in 0..100 {
+        if begun.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        begun = store.begin(&first, at(2)).await;
+    }
+    assert!(is_same_certificate(&begun.unwrap(), 7));
+}
+
+#[tokio::test]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn a_server_without_the_replicas_that_must_hear_commits_nothing_for_sure() {
+    let redis = Redis::start(memory_folder(), Redis::DURABLE);
+    let mut options = RedisOptions::default().with_replicas(1);
+    options.timeout = std::time::Duration::from_millis(400);
+    let store: Store = Arc::new(node(&redis.url(), options).await);
+    let held = fresh(&store, &request("t", 1, 1), at(0)).await;
+    let committed = store.commit(held, certificate(7), None, at(1)).await;
+    assert!(matches!(committed, Err(StoreError::Unavailable(_))), "{committed:?}");
+}
+
+/// New keys under this many nodes.
+async fn nodes(redis: &Redis, count: usize) -> Store {
+    let prefix = redis.new_prefix();
+    let mut nodes: Vec<Store> = Vec::new();
+    for _ in 0..count {
+        let options = RedisOptions::default().with_prefix(&prefix);
+        nodes.push(Arc::new(node(&redis.url(), options).await));
+    }
+    in_turn(nodes, ())
+}
+
+pub(crate) async fn node(url: &str, options: RedisOptions) -> RedisStore {
+    RedisStore::connect(url, options).await.unwrap()
+}
