@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use scep_fuzz::{NULL, Null};
 use scep_proto::server::{Opened, Recipient, Unverified, Verified};
-use scep_proto::{FallbackKey, FailInfo};
+use scep_proto::{FailInfo, FallbackKey};
 use scep_types::AlgorithmPolicy;
 
 fuzz_target!(|data: &[u8]| {

@@ -11,7 +11,7 @@ mod workspace;
 pub use finding::{Finding, Outcome};
 pub use rules::arrows::{arrows, uses};
 pub use rules::claims::{Claim, claims};
-pub use rules::conformance::{Conformance, Row, conformance, parse_rows};
+pub use rules::conformance::{Conformance, Exempt, Row, conformance, parse_rows};
 pub use rules::manifests::manifests;
 pub use rules::purity::{PURE_CRATES, dependency_tree, purity};
 pub use rules::sizes::{Exceptions, FileException, FunctionException, long_files, sizes};

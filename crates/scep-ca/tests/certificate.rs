@@ -105,7 +105,7 @@ fn an_empty_subject_makes_the_subject_alt_name_critical() {
     assert_eq!(criticality(&named, &oid::SUBJECT_ALT_NAME), Some(false));
 }
 
-// R-5280-07
+// R-5280-07, R-3.3.1-02
 #[test]
 fn an_empty_subject_is_refused_by_default_and_always_without_subject_alt_name() {
     let empty = Err(Error::Refused(Refusal::EmptySubject));

@@ -11,6 +11,7 @@
 //! | verifies ECDSA | P-256, P-384, P-521 with SHA-2; P-256, P-521 with SHA-1 | P-256, P-384 with SHA-256, SHA-384 |
 //! | verifies Ed25519 | yes | yes |
 //! | encrypts and decrypts content | AES-128/192/256-CBC, triple and single DES-CBC | – |
+//! | derives keys from passwords (PBKDF2), wraps keys by them (CBC without padding) | SHA-1, SHA-2; the ciphers above | – |
 //! | wraps keys for RSA | PKCS#1 v1.5 from 1024 bits, OAEP from 2048 bits | – |
 //! | signs | RSA (PKCS#1 v1.5 also with SHA-1, PSS), P-256, P-384, P-521, Ed25519 | RSA (SHA-2), P-256, P-384, Ed25519 |
 //! | unwraps keys | RSA PKCS#1 v1.5 and OAEP, 2048 to 8192 bits | – |

@@ -172,7 +172,7 @@ impl TransactionId {
             der.primitive(Tag::PRINTABLE_STRING, text.as_bytes());
         });
         let der = Bytes::from(der);
-        let value = der.slice(der.len() - text.len()..);
+        let value = der.slice(der.len().saturating_sub(text.len())..);
         Ok(Self { der, value })
     }
 
@@ -187,7 +187,7 @@ impl TransactionId {
         &self.der
     }
 
-    fn read(value: &Bytes) -> Result<Self, Error> {
+    pub(crate) fn read(value: &Bytes) -> Result<Self, Error> {
         let tlv = only_value(oid::TRANSACTION_ID, value)?;
         let octets = text(oid::TRANSACTION_ID, &tlv)?;
         if octets.is_empty() || octets.len() > Self::MAX_OCTETS {

@@ -47,6 +47,8 @@ pub enum CaAnchor {
 pub struct CaCertificates {
     all: Vec<Certificate>,
     encryption: Certificate,
+    /// Who else may sign replies, and nothing more: the CA before this one, while it hands over.
+    also_reply: Vec<Certificate>,
 }
 
 impl UnauthenticatedCa {
@@ -135,7 +137,34 @@ impl UnauthenticatedCa {
 impl CaCertificates {
     fn new(all: Vec<Certificate>) -> Result<Self, Error> {
         let encryption = choose_encryption(&all).ok_or(Misbehaviour::NoCaCertificate)?.clone();
-        Ok(Self { all, encryption })
+        Ok(Self { all, encryption, also_reply: Vec::new() })
+    }
+
+    /// Certificates that a signature vouches for, all of them.
+    pub(crate) fn vouched_for(all: Vec<Certificate>) -> Result<Self, Error> {
+        Self::new(all)
+    }
+
+    pub(crate) fn with_reply_signers_of(self, other: &Self) -> Self {
+        Self { also_reply: other.all.clone(), ..self }
+    }
+
+    /// What was kept; the encryption certificate must be one of them.
+    pub(crate) fn restored(
+        all: Vec<Certificate>,
+        encryption: Certificate,
+        also_reply: Vec<Certificate>,
+    ) -> Option<Self> {
+        all.contains(&encryption).then_some(Self { all, encryption, also_reply })
+    }
+
+    pub(crate) fn also_reply(&self) -> &[Certificate] {
+        &self.also_reply
+    }
+
+    /// Who may sign replies.
+    pub(crate) fn reply_signers(&self) -> impl Iterator<Item = &Certificate> {
+        self.all.iter().chain(&self.also_reply)
     }
 
     /// All of them.
@@ -144,7 +173,7 @@ impl CaCertificates {
         &self.all
     }
 
-    /// Whose key requests are encrypted to.
+    /// Whose key requests are encrypted to; the CA's if no key here can encrypt, and then a password does.
     #[must_use]
     pub fn encryption(&self) -> &Certificate {
         &self.encryption
@@ -164,7 +193,8 @@ impl CaCertificates {
     }
 }
 
-/// keyUsage is a hint and no more: RSA key with keyEncipherment, with dataEncipherment, the CA, any RSA key.
+/// keyUsage is a hint and no more: RSA key with keyEncipherment, with dataEncipherment, the CA, any RSA key, the CA
+/// whatever its key.
 fn choose_encryption(all: &[Certificate]) -> Option<&Certificate> {
     let rsa = |c: &&Certificate| c.key_kind().is_ok_and(scep_types::KeyKind::can_encrypt);
     let usage = |wanted: KeyUsage| {
@@ -178,6 +208,7 @@ fn choose_encryption(all: &[Certificate]) -> Option<&Certificate> {
         .or_else(|| with(KeyUsage::DATA_ENCIPHERMENT).next())
         .or_else(|| issuing_ca(all).filter(rsa))
         .or_else(|| all.iter().find(rsa))
+        .or_else(|| issuing_ca(all))
 }
 
 /// The CA certificate that issued no other CA certificate here.

@@ -71,6 +71,12 @@ impl Capabilities {
         self.implied().0 & other.0 == other.0
     }
 
+    /// Those of these that `offered` neither says nor implies.
+    #[must_use]
+    pub const fn missing_from(self, offered: Self) -> Self {
+        Self(self.0 & !offered.implied().0)
+    }
+
     const fn implied(self) -> Self {
         if self.0 & Self::SCEP_STANDARD.0 == 0 {
             return self;

@@ -163,6 +163,18 @@ pub enum Misbehaviour {
     /// A certificate in the reply was not issued by the authenticated CA.
     #[error("the issued certificate was not signed by the CA")]
     UntrustedCertificate,
+    /// A FAILURE or PENDING with content, where that is not taken.
+    #[error("content in a reply that is no SUCCESS")]
+    StrayContent,
+    /// Nothing in GetCACaps, where that is not taken.
+    #[error("the server does not say what it can")]
+    NoCapabilities,
+    /// A SUCCESS without the certificate or CRL that a query asked for, or with more than one CRL.
+    #[error("the reply does not hold what was asked for")]
+    NotWhatWasAsked,
+    /// A CRL in the reply was not signed by the authenticated CA.
+    #[error("the CRL was not signed by the CA")]
+    UntrustedCrl,
     /// The HTTP query is none.
     #[error("invalid query")]
     InvalidQuery,
@@ -203,15 +215,39 @@ pub enum Unsupported {
     /// A content cipher that the algorithm policy does not admit.
     #[error("{0:?} is not allowed by the algorithm policy")]
     Cipher(ContentCipher),
+    /// A reply in a content cipher that the algorithm policy does not admit.
+    ///
+    /// step-ca and micromdm's server answer with single DES unless they are told otherwise.
+    #[error(
+        "the reply is encrypted with {0:?}, which the algorithm policy does not allow; have the server use AES \
+         (step-ca: encryptionAlgorithmIdentifier 1 or 2)"
+    )]
+    ReplyCipher(ContentCipher),
     /// An initialisation vector that is not one block.
     #[error("initialisation vector of {0} octets")]
     InitialisationVector(usize),
-    /// Only KeyTransRecipientInfo.
+    /// Neither KeyTransRecipientInfo nor, where a password may be asked for, PasswordRecipientInfo.
     #[error("recipients of no supported kind")]
     RecipientKind,
-    /// The signer's key cannot receive an encrypted reply.
-    #[error("a reply cannot be encrypted to a {0}")]
+    /// A PasswordRecipientInfo whose password would be the key itself.
+    #[error("no keyDerivationAlgorithm for the password")]
+    MissingKeyDerivation,
+    /// More PBKDF2 iterations than an unauthenticated peer may ask for, or none.
+    #[error("number of PBKDF2 iterations is not from 1 to {limit}")]
+    Iterations {
+        /// How many there may be.
+        limit: u32,
+    },
+    /// More octets of PBKDF2 salt than anybody needs.
+    #[error("PBKDF2 salt of {0} octets")]
+    Salt(usize),
+    /// The signer's key cannot receive an encrypted reply, and there is no challengePassword to encrypt with instead.
+    #[error("a reply cannot be encrypted to a {0} without a challengePassword")]
     ReplyKey(scep_types::KeyKind),
+    /// The CA's key cannot receive an encrypted request, and the server does not say SCEPStandard, or there is no
+    /// challengePassword to encrypt with instead.
+    #[error("a request cannot be encrypted to a {0}")]
+    CaKey(scep_types::KeyKind),
     /// An operation we do not know.
     #[error("unknown operation")]
     Operation,
@@ -227,12 +263,18 @@ pub enum ApiMisuse {
     /// The signing key cannot sign here.
     #[error("the signing key has no signature scheme")]
     SigningKey,
-    /// The encryption certificate has no RSA key.
-    #[error("the recipient's key cannot encrypt")]
+    /// The encryption certificate has no RSA key, and there is no password.
+    #[error("the recipient's key cannot encrypt, and there is no password")]
     RecipientKey,
     /// A SUCCESS needs at least one certificate.
     #[error("no certificate to send")]
     NoCertificate,
+    /// GetCert and GetCRL are granted or refused at once.
+    #[error("a query cannot be pending")]
+    PendingQuery,
+    /// Octets that are no persisted enrolment, or one of another version.
+    #[error("not the state of an enrolment that this version understands")]
+    PersistedState,
 }
 
 impl From<scep_types::Error> for Error {

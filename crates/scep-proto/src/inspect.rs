@@ -60,6 +60,18 @@ pub struct Enveloped(Envelope);
 #[derive(Debug, Clone, Copy)]
 pub struct Recipient<'a>(&'a cms::Recipient);
 
+/// One PasswordRecipientInfo (RFC 5652 §6.2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PasswordRecipient {
+    /// The key-encryption key is derived by PBKDF2 with HMAC over this digest.
+    pub prf: DigestAlgorithm,
+    /// How often.
+    pub iterations: u32,
+    /// What the content key is encrypted with.
+    pub cipher: ContentCipher,
+}
+
 /// How a SignerInfo or RecipientInfo names a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identifier {
@@ -187,9 +199,20 @@ impl Enveloped {
         Envelope::parse(&message.into()).map(Self)
     }
 
-    /// The recipients; those of other kinds than KeyTransRecipientInfo are not shown.
+    /// The recipients with a key; those of other kinds than KeyTransRecipientInfo are not shown.
     pub fn recipients(&self) -> impl Iterator<Item = Recipient<'_>> {
         self.0.recipients.iter().map(Recipient)
+    }
+
+    /// The recipient that is whoever knows a password, if there is one.
+    ///
+    /// # Errors
+    /// We do not know its algorithms, or it asks for more iterations than are ever computed.
+    pub fn password_recipient(&self) -> Result<Option<PasswordRecipient>, Error> {
+        Ok(self.0.password_recipient(POLICY)?.map(|recipient| {
+            let (prf, iterations) = recipient.derivation();
+            PasswordRecipient { prf, iterations: iterations.get(), cipher: recipient.kek_cipher }
+        }))
     }
 
     /// The content cipher.

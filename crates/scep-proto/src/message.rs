@@ -36,8 +36,8 @@ impl ToBeSigned {
     /// The whole message, DER.
     #[must_use]
     pub fn finish(self, signature: &[u8]) -> Bytes {
-        let octets = self.content.len() + self.signer.der().len() + signature.len();
-        let mut der = DerWriter::with_capacity(octets + self.signed_attributes.len() + 1024);
+        let parts = [&self.content, self.signer.der().as_ref(), signature, &self.signed_attributes];
+        let mut der = DerWriter::with_room_for(&parts, 1024);
         write_content_info(&mut der, oid::ID_SIGNED_DATA, |der| {
             der.sequence(|der| {
                 der.unsigned(1_u64);
@@ -97,7 +97,7 @@ pub(crate) struct ReplyHeader<'a> {
 }
 
 impl Header<'_> {
-    /// Puts header and content (an envelope, or nothing) together. Keys on curves sign with their own digest.
+    /// Puts header and content (an envelope, or nothing) together.
     pub(crate) fn prepare(
         &self,
         content: Vec<u8>,
@@ -105,27 +105,18 @@ impl Header<'_> {
         digest: DigestAlgorithm,
         digests: &dyn DigestProvider,
     ) -> Result<ToBeSigned, Error> {
-        let kind = signer.key_kind()?;
-        let digest = kind.natural_digest().unwrap_or(digest);
-        let scheme = SignatureScheme::for_key(kind, digest).ok_or(ApiMisuse::SigningKey)?;
-        let content_digest = digests.digest(digest, &content)?;
-        let attributes = self.attributes(content_digest.as_ref());
-        let mut der = DerWriter::with_capacity(512);
-        der.sorted_set(Tag::SET, attributes);
-        let signed_attributes = der.into_vec();
-        Ok(ToBeSigned { signed_attributes, scheme, digest, content, signer: signer.clone() })
+        prepare(content, signer, digest, digests, |digest| self.attributes(digest))
     }
 
     fn attributes(&self, content_digest: &[u8]) -> Vec<Vec<u8>> {
-        let mut attributes = vec![
-            attribute(oid::CONTENT_TYPE, |der| der.oid(&oid::ID_DATA)),
-            attribute(oid::MESSAGE_DIGEST, |der| der.primitive(Tag::OCTET_STRING, content_digest)),
+        let mut attributes = cms_attributes(content_digest);
+        attributes.extend([
             number(oid::MESSAGE_TYPE, self.message_type.number()),
             attribute(oid::TRANSACTION_ID, |der| der.raw(self.transaction_id.der())),
             attribute(oid::SENDER_NONCE, |der| {
                 der.primitive(Tag::OCTET_STRING, self.sender_nonce);
             }),
-        ];
+        ]);
         if let Some(time) = self.signing_time {
             attributes.push(attribute(oid::SIGNING_TIME, |der| time.write(der)));
         }
@@ -145,6 +136,42 @@ impl Header<'_> {
         }
         attributes
     }
+}
+
+/// Signed content that is no pkiMessage: it has the attributes that CMS demands, and no more.
+pub(crate) fn prepare_plain(
+    content: Vec<u8>,
+    signer: &Certificate,
+    digest: DigestAlgorithm,
+    digests: &dyn DigestProvider,
+) -> Result<ToBeSigned, Error> {
+    prepare(content, signer, digest, digests, cms_attributes)
+}
+
+/// Keys on curves sign with their own digest.
+fn prepare(
+    content: Vec<u8>,
+    signer: &Certificate,
+    digest: DigestAlgorithm,
+    digests: &dyn DigestProvider,
+    attributes: impl FnOnce(&[u8]) -> Vec<Vec<u8>>,
+) -> Result<ToBeSigned, Error> {
+    let kind = signer.key_kind()?;
+    let digest = kind.natural_digest().unwrap_or(digest);
+    let scheme = SignatureScheme::for_key(kind, digest).ok_or(ApiMisuse::SigningKey)?;
+    let content_digest = digests.digest(digest, &content)?;
+    let mut der = DerWriter::with_capacity(512);
+    der.sorted_set(Tag::SET, attributes(content_digest.as_ref()));
+    let signed_attributes = der.into_vec();
+    Ok(ToBeSigned { signed_attributes, scheme, digest, content, signer: signer.clone() })
+}
+
+/// contentType and messageDigest (RFC 5652 §11.1 and §11.2).
+fn cms_attributes(content_digest: &[u8]) -> Vec<Vec<u8>> {
+    vec![
+        attribute(oid::CONTENT_TYPE, |der| der.oid(&oid::ID_DATA)),
+        attribute(oid::MESSAGE_DIGEST, |der| der.primitive(Tag::OCTET_STRING, content_digest)),
+    ]
 }
 
 /// `Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }` with one value.

@@ -21,10 +21,21 @@ use crate::support::{DAY, key};
 async fn a_signer_that_cannot_decrypt_is_refused_before_anything_is_issued() {
     let server = Server::new(signed());
     let device = Device::with_key("phone", key("p256-device"));
-    let device = device.challenge(challenge("phone", &[], "n1").expose());
     let answer = server.post(device.ask(&server).message).await;
-    assert_eq!(fail_info(&answer.body), b"0");
+    assert_eq!(fail_info(&answer.body), b"0", "badAlg, before anybody asks for the challenge");
     assert_eq!((server.certificates(), server.challenges()), (0, 0));
+}
+
+// R-3.1-03, R-3.1-04
+#[tokio::test]
+async fn a_signer_that_cannot_decrypt_is_answered_by_its_challenge() {
+    let server = Server::new(signed());
+    let device = Device::with_key("phone", key("p256-device"));
+    let device = device.challenge(challenge("phone", &[], "n1").expose());
+    let issued = granted(device.enrol(&server).await);
+    assert_eq!(issued.spki(), device.key.spki());
+    assert_eq!(granted(device.enrol(&server).await), issued, "and again, if that was lost");
+    assert_eq!((server.certificates(), server.challenges()), (1, 1));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn a_device_with_a_challenge_bound_to_its_csr_gets_a_certificate() {
     assert_eq!(seen.transaction_id.as_deref(), Some("tx-phone"));
 }
 
-// R-2.4-09
+// R-2.4-09, R-2.4-04
 #[tokio::test]
 async fn wrong_missing_and_near_passwords_get_one_and_the_same_answer() {
     let server = Server::new(static_password());
@@ -94,6 +94,7 @@ async fn a_csr_that_asks_for_one_name_more_or_less_than_its_challenge_is_refused
     granted(challenged("phone", "n1").enrol(&server).await);
 }
 
+// R-7.3-01
 #[tokio::test]
 async fn a_tampered_and_an_expired_challenge_fail_the_message_check() {
     let server = Server::new(signed());
@@ -128,6 +129,7 @@ async fn the_same_request_again_gets_the_same_certificate_in_a_fresh_answer() {
     assert_eq!((server.certificates(), server.challenges()), (1, 1));
 }
 
+// R-7.4-01
 #[tokio::test]
 async fn a_lost_reply_is_had_again_though_the_challenge_has_expired_since() {
     let server = Server::new(signed());
@@ -161,7 +163,7 @@ async fn an_expired_challenge_of_another_key_or_csr_is_not_saved_by_the_transact
     }
 }
 
-// R-2.4-02
+// R-2.4-02, R-7.3-01
 #[tokio::test]
 async fn a_second_csr_on_a_used_challenge_is_refused() {
     let server = Server::new(signed());
@@ -314,6 +316,7 @@ async fn the_same_request_many_times_at_once_is_issued_once() {
     assert_eq!((server.certificates(), server.challenges()), (1, 1));
 }
 
+// R-3.3.4-02
 #[tokio::test]
 async fn get_cert_and_get_crl_are_not_offered() {
     let server = Server::new(static_password());

@@ -10,7 +10,7 @@ use crate::support::forge::attributes_of;
 use crate::support::server::{Server, manual};
 use crate::support::{DAY, MINUTE, NOW, key};
 
-// R-4.3-01, R-2.5-04, R-2.5-06, R-5.2-03, R-4.4-01
+// R-4.3-01, R-2.5-04, R-2.5-06, R-5.2-03, R-4.4-01, R-2.4-04
 #[tokio::test]
 async fn a_request_waits_until_an_operator_approves_and_is_then_issued_once() {
     let (server, device) = waiting().await;
@@ -24,6 +24,22 @@ async fn a_request_waits_until_an_operator_approves_and_is_then_issued_once() {
     assert_eq!(issued.spki(), device.key.spki());
     // The reply was lost: polled again, and asked for again.
     assert_eq!(granted(poll.enrol(&server).await), issued);
+    assert_eq!(granted(device.enrol(&server).await), issued);
+    assert_eq!(server.certificates(), 1);
+}
+
+// R-3211-08, R-3.1-04, R-3.1-07
+#[tokio::test]
+async fn a_device_that_cannot_decrypt_gets_what_was_approved_by_its_challenge() {
+    let server = Server::new(manual());
+    let device = Device::with_key("phone", key("p256-device")).challenge("a long secret");
+    assert_eq!(device.enrol(&server).await, CertRep::Pending);
+    approve(&server).await;
+    let poll = device.clone().message(MessageKind::Poll);
+    let issued = granted(poll.enrol(&server).await);
+    assert_eq!(issued.spki(), device.key.spki());
+    // The challenge went with the pending request: what comes after asks by it.
+    assert_eq!(refused(poll.enrol(&server).await), FailInfo::BAD_ALG);
     assert_eq!(granted(device.enrol(&server).await), issued);
     assert_eq!(server.certificates(), 1);
 }

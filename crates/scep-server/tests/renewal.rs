@@ -25,7 +25,7 @@ async fn a_certificate_we_issued_authorises_its_successor() {
     assert_eq!(server.last().basis, Some("renewal"));
 }
 
-// R-2.3-07
+// R-2.3-07, R-3.3.1-05
 #[tokio::test]
 async fn a_pkcs_req_signed_with_a_certificate_we_issued_is_a_renewal() {
     let (server, device, old) = enrolled(renewing).await;

@@ -83,9 +83,14 @@ pub fn enveloped_data(der: &[u8], style: &Style) -> Vec<u8> {
         out.copy(fields); // version
         out.shell(fields, |out, infos| {
             while !infos.is_empty() {
+                let by_password = infos.peek() == Some(Tag::context(3));
                 out.shell(infos, |out, fields| {
                     out.copy(fields); // version
-                    out.copy(fields); // rid
+                    if by_password {
+                        out.shell(fields, Writer::copy_all); // keyDerivationAlgorithm
+                    } else {
+                        out.copy(fields); // rid
+                    }
                     out.shell(fields, Writer::copy_all); // keyEncryptionAlgorithm
                     out.string(&next(fields));
                 });

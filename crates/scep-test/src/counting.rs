@@ -1,6 +1,7 @@
 //! A crypto provider that counts what it is asked for: two requests that must not be told apart by time must at least ask
 //! for the same operations.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,6 +21,8 @@ pub struct Counting {
     decryptions: AtomicUsize,
     wraps: AtomicUsize,
     unwraps: AtomicUsize,
+    derivations: AtomicUsize,
+    blocks: AtomicUsize,
 }
 
 /// How often each kind of operation was asked for.
@@ -37,6 +40,10 @@ pub struct Calls {
     pub wraps: usize,
     /// Key unwraps, by a [`CountingKey`].
     pub unwraps: usize,
+    /// Keys derived from passwords.
+    pub derivations: usize,
+    /// Encryptions and decryptions of blocks without padding.
+    pub blocks: usize,
 }
 
 /// A decryption key whose unwraps are counted.
@@ -60,6 +67,8 @@ impl Counting {
             decryptions: zero(),
             wraps: zero(),
             unwraps: zero(),
+            derivations: zero(),
+            blocks: zero(),
         }))
     }
 
@@ -79,6 +88,8 @@ impl Counting {
             decryptions: take(&self.decryptions),
             wraps: take(&self.wraps),
             unwraps: take(&self.unwraps),
+            derivations: take(&self.derivations),
+            blocks: take(&self.blocks),
         }
     }
 }
@@ -161,6 +172,40 @@ impl EnvelopeProvider for Counting {
     ) -> Result<Vec<u8>, CryptoError> {
         count(&self.wraps);
         self.inner.envelope.wrap_key(transport, recipient_spki, key)
+    }
+
+    fn derive_key(
+        &self,
+        prf: DigestAlgorithm,
+        password: &[u8],
+        salt: &[u8],
+        iterations: NonZeroU32,
+        key_len: usize,
+    ) -> Result<ContentKey, CryptoError> {
+        count(&self.derivations);
+        self.inner.envelope.derive_key(prf, password, salt, iterations, key_len)
+    }
+
+    fn encrypt_blocks(
+        &self,
+        cipher: ContentCipher,
+        key: &ContentKey,
+        iv: &[u8],
+        blocks: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        count(&self.blocks);
+        self.inner.envelope.encrypt_blocks(cipher, key, iv, blocks)
+    }
+
+    fn decrypt_blocks(
+        &self,
+        cipher: ContentCipher,
+        key: &ContentKey,
+        iv: &[u8],
+        blocks: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        count(&self.blocks);
+        self.inner.envelope.decrypt_blocks(cipher, key, iv, blocks)
     }
 }
 

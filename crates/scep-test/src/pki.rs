@@ -9,11 +9,12 @@ use rcgen::{
     SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
-use scep_proto::server::{Opened, Recipient, Rejected, ReplySettings, Unverified, Verified};
+use scep_proto::server::{Lock, Opened, Recipient, Rejected, ReplySettings, Unverified, Verified};
 use scep_proto::{FallbackKey, ToBeSigned};
 use scep_types::asn1::{Reader, Tag};
 use scep_types::{
-    AlgorithmPolicy, Certificate, CryptoProvider, KeyKind, SigningKey, UnixTime, spki_key_kind,
+    AlgorithmPolicy, Certificate, CryptoProvider, KeyKind, Secret, SigningKey, UnixTime,
+    spki_key_kind,
 };
 
 use crate::keys;
@@ -138,6 +139,26 @@ impl Pki {
                 sealed.open(&self.recipients(), &fallback, provider, policy)
             }
             Verified::Poll(poll) => panic!("a poll is not opened: {poll:?}"),
+        }
+    }
+
+    /// As [`Pki::open`], for a server that knows these passwords, too.
+    ///
+    /// # Errors
+    /// [`Rejected`].
+    pub fn open_knowing(
+        &self,
+        message: &Bytes,
+        policy: AlgorithmPolicy,
+        passwords: &[Secret],
+    ) -> Result<Opened, Box<Rejected>> {
+        let (provider, fallback) = (provider(), FallbackKey::new([0x77; 32]));
+        let Verified::Sealed(sealed) = Self::verify(message, policy)? else {
+            panic!("a poll is not opened")
+        };
+        match sealed.clone().lock(&[&self.ra, &self.ca], policy)? {
+            Lock::Key(_) => sealed.open(&self.recipients(), &fallback, &provider, policy),
+            Lock::Password(wrapped) => wrapped.open_with(passwords, &fallback, &provider, policy),
         }
     }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 
 use crate::{ContentCipher, ContentKey, DigestAlgorithm, KeyTransport, SignatureScheme, hex};
 
@@ -104,6 +105,59 @@ pub trait EnvelopeProvider: Send + Sync {
         recipient_spki: &[u8],
         key: &ContentKey,
     ) -> Result<Vec<u8>, CryptoError>;
+
+    /// Derives a key of `key_len` octets from a password by PBKDF2 (RFC 8018 §5.2), HMAC with `prf` as its function.
+    ///
+    /// The cost is `iterations`, which the caller has bounded. A provider without it leaves this method out.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`] for a function the provider does not have, or more than
+    /// [`ContentKey::MAX_OCTETS`].
+    fn derive_key(
+        &self,
+        prf: DigestAlgorithm,
+        password: &[u8],
+        salt: &[u8],
+        iterations: NonZeroU32,
+        key_len: usize,
+    ) -> Result<ContentKey, CryptoError> {
+        let _ = (prf, password, salt, iterations, key_len);
+        Err(CryptoError::Unsupported)
+    }
+
+    /// Encrypts whole blocks in CBC mode without padding, which PWRI-KEK is made of (RFC 3211 §2.3).
+    ///
+    /// A provider without it leaves this method out.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`], or [`CryptoError::InvalidKey`] for a key, `iv` or `blocks` of the wrong length.
+    fn encrypt_blocks(
+        &self,
+        cipher: ContentCipher,
+        key: &ContentKey,
+        iv: &[u8],
+        blocks: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        let _ = (cipher, key, iv, blocks);
+        Err(CryptoError::Unsupported)
+    }
+
+    /// Decrypts whole blocks in CBC mode and takes no padding off. What comes out is secret: hosts zeroize it.
+    ///
+    /// A provider without it leaves this method out.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unsupported`], or [`CryptoError::InvalidKey`] for a key, `iv` or `blocks` of the wrong length.
+    fn decrypt_blocks(
+        &self,
+        cipher: ContentCipher,
+        key: &ContentKey,
+        iv: &[u8],
+        blocks: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        let _ = (cipher, key, iv, blocks);
+        Err(CryptoError::Unsupported)
+    }
 }
 
 /// Draws cryptographically secure random octets.

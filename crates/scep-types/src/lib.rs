@@ -17,6 +17,14 @@
 //! }
 //! ```
 #![forbid(unsafe_code)]
+// What a peer sends must not be able to stop us.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 pub mod asn1;
 pub mod hex;

@@ -18,6 +18,7 @@ impl Oid {
     /// # Panics
     /// The text is no OID of two or more arcs; for constants this is a compile error.
     #[must_use]
+    #[expect(clippy::panic, reason = "a constant that is no OID does not compile")]
     pub const fn new(dotted: &str) -> Self {
         match Self::parse(dotted) {
             Some(oid) => oid,
@@ -27,6 +28,11 @@ impl Oid {
 
     /// An OID from its dotted form, or `None` if the text is none.
     #[must_use]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "constant evaluation has neither iterators nor `get`; each index and sum is bounded beside it"
+    )]
     pub const fn parse(dotted: &str) -> Option<Self> {
         let text = dotted.as_bytes();
         let mut oid = Self { octets: [0; Self::MAX_OCTETS], used: 0 };
@@ -79,6 +85,11 @@ impl Oid {
         self.octets.get(..usize::from(self.used)).unwrap_or_default()
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "constant evaluation has neither iterators nor `get`; each index and sum is bounded beside it"
+    )]
     const fn with_arc(mut self, arc: u64) -> Option<Self> {
         let mut groups = 1;
         while groups < 10 && arc >> (7 * groups) != 0 {
@@ -98,6 +109,11 @@ impl Oid {
 }
 
 /// The decimal arc that starts at `at` and where it ends; leading zeros and overflow refused.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "constant evaluation has neither iterators nor `get`; each index and sum is bounded beside it"
+)]
 const fn parse_arc(text: &[u8], start: usize) -> Option<(u32, usize)> {
     let (mut at, mut arc) = (start, 0_u32);
     while at < text.len() && text[at].is_ascii_digit() {
@@ -124,7 +140,7 @@ impl fmt::Display for Oid {
         for (position, arc) in arcs.into_iter().enumerate() {
             if position == 0 {
                 let root = (arc / 40).min(2);
-                write!(f, "{root}.{}", arc - root * 40)?;
+                write!(f, "{root}.{}", arc.saturating_sub(root.saturating_mul(40)))?;
             } else {
                 write!(f, ".{arc}")?;
             }
@@ -256,6 +272,19 @@ oids! {
     AES192_CBC = "2.16.840.1.101.3.4.1.22";
     /// aes256-CBC (RFC 3565 §2.1).
     AES256_CBC = "2.16.840.1.101.3.4.1.42";
+
+    /// id-alg-PWRI-KEK (RFC 3211 §2.3).
+    PWRI_KEK = "1.2.840.113549.1.9.16.3.9";
+    /// id-PBKDF2 (RFC 8018 appendix A.2).
+    PBKDF2 = "1.2.840.113549.1.5.12";
+    /// id-hmacWithSHA1 (RFC 8018 appendix B.1.1).
+    HMAC_WITH_SHA1 = "1.2.840.113549.2.7";
+    /// id-hmacWithSHA256 (RFC 8018 appendix B.1.2).
+    HMAC_WITH_SHA256 = "1.2.840.113549.2.9";
+    /// id-hmacWithSHA384 (RFC 8018 appendix B.1.2).
+    HMAC_WITH_SHA384 = "1.2.840.113549.2.10";
+    /// id-hmacWithSHA512 (RFC 8018 appendix B.1.2).
+    HMAC_WITH_SHA512 = "1.2.840.113549.2.11";
 
     /// commonName (RFC 5280 appendix A.1).
     COMMON_NAME = "2.5.4.3";

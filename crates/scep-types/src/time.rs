@@ -45,9 +45,11 @@ impl UnixTime {
     #[must_use]
     pub fn plus_months(self, months: u32) -> Self {
         let Ok(at) = OffsetDateTime::from_unix_timestamp(self.0) else { return self };
-        let month = i64::from(u8::from(at.month())) - 1 + i64::from(months);
-        let year = i32::try_from(i64::from(at.year()) + month / 12).unwrap_or(i32::MAX);
-        let month = u8::try_from(month % 12 + 1).ok().and_then(|month| Month::try_from(month).ok());
+        let month = u32::from(u8::from(at.month())).saturating_sub(1).saturating_add(months);
+        let years = i32::try_from(month / 12).unwrap_or(i32::MAX);
+        let year = at.year().saturating_add(years);
+        let month = u8::try_from(month % 12).ok().and_then(|month| month.checked_add(1));
+        let month = month.and_then(|month| Month::try_from(month).ok());
         let date = month.and_then(|month| {
             (1..=at.day()).rev().find_map(|day| Date::from_calendar_date(year, month, day).ok())
         });
@@ -73,7 +75,8 @@ impl UnixTime {
             let (digits, rest) = text.split_at_checked(2).ok_or(invalid)?;
             let year = decimal(digits).ok_or(invalid)?;
             // RFC 5280 §4.1.2.5.1: 50 and above are the twentieth century.
-            (if year >= 50 { 1900 + year } else { 2000 + year }, rest)
+            let century = if year >= 50 { 1900 } else { 2000 };
+            (year.saturating_add(century), rest)
         } else {
             let (digits, rest) = text.split_at_checked(4).ok_or(invalid)?;
             (decimal(digits).ok_or(invalid)?, rest)
@@ -92,7 +95,7 @@ impl UnixTime {
             [century, year, at.month().into(), at.day(), at.hour(), at.minute(), at.second()];
         let mut text = [b'Z'; 15];
         for (place, pair) in text.chunks_exact_mut(2).zip(pairs) {
-            place.copy_from_slice(&[b'0' + pair / 10, b'0' + pair % 10]);
+            place.copy_from_slice(&[pair / 10, pair % 10].map(|digit| digit.saturating_add(b'0')));
         }
         match text.split_first_chunk::<2>() {
             Some((_, utc)) if (1950..2050).contains(&at.year()) => {
@@ -172,7 +175,8 @@ fn seconds(duration: Duration) -> i64 {
 
 fn decimal(digits: &[u8]) -> Option<i32> {
     digits.iter().try_fold(0_i32, |value, digit| {
-        digit.is_ascii_digit().then(|| value * 10 + i32::from(digit - b'0'))
+        let digit = char::from(*digit).to_digit(10).and_then(|digit| i32::try_from(digit).ok())?;
+        value.checked_mul(10)?.checked_add(digit)
     })
 }
 

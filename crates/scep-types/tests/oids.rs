@@ -116,3 +116,14 @@ proptest! {
         }
     }
 }
+
+/// A fuzzer found that other readers keep the low 32 bits of an arc, and so take one OID for another.
+#[test]
+fn an_arc_of_more_than_32_bits_is_not_cut() {
+    let content = [42, 0xA0, 0x81, 0xF7, 0x8D, 13, 1, 7, 1];
+    let arc = content[1..6].iter().fold(0_u64, |arc, digit| arc << 7 | u64::from(digit & 0x7F));
+    assert!(arc > u64::from(u32::MAX));
+    let found = Oid::from_content(&content).unwrap();
+    assert_eq!(found.to_string(), format!("1.2.{arc}.1.7.1"));
+    assert_ne!(found.to_string(), format!("1.2.{}.1.7.1", arc & 0xFFFF_FFFF));
+}

@@ -380,8 +380,11 @@ impl State {
                 self.last_reply.clone()
             }
             Request::PkiOperation(message) => {
-                let (reply, wanted) = self.open(pki, message);
-                self.last_reply = self.finish(pki, reply, wanted, act);
+                let (reply, wanted) = self.open(pki, message.clone());
+                self.last_reply = match (act, &wanted) {
+                    (Act::Pend, Wanted::Certificate(_) | Wanted::Crl) => pending(pki, &message),
+                    _ => self.finish(pki, reply, wanted, act),
+                };
                 self.last_reply.clone()
             }
             Request::GetNextCaCert => next_ca_answer(pki, act),
@@ -495,6 +498,12 @@ fn attacker(pki: &Pki) -> Certificate {
 }
 
 /// The way to answer a request that somebody else made.
+/// PENDING to a query, which our own server cannot say (RFC 8894 §4.5.1).
+fn pending(pki: &Pki, request: &Bytes) -> Vec<u8> {
+    let key = Arc::new(key("rsa2048-ra"));
+    SignedMessage::reply(key, &pki.ra, request, "3", Vec::new()).build().to_vec()
+}
+
 fn reply_to_another(pki: &Pki) -> Reply {
     use scep_proto::TransactionId;
     use scep_proto::client::{Algorithms, Payload, RequestSettings, build};

@@ -1,6 +1,10 @@
 use std::mem;
+use std::num::NonZeroU32;
 
-use aws_lc_rs::cipher::{PaddedBlockDecryptingKey, PaddedBlockEncryptingKey};
+use aws_lc_rs::cipher::{
+    DecryptingKey, EncryptingKey, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey,
+};
+use aws_lc_rs::pbkdf2;
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512,
     OaepAlgorithm, OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey,
@@ -75,6 +79,61 @@ impl EnvelopeProvider for AwsLc {
             }
             _ => Err(CryptoError::Unsupported),
         }
+    }
+
+    fn derive_key(
+        &self,
+        prf: DigestAlgorithm,
+        password: &[u8],
+        salt: &[u8],
+        iterations: NonZeroU32,
+        key_len: usize,
+    ) -> Result<ContentKey, CryptoError> {
+        let mut derived = Zeroizing::new([0; ContentKey::MAX_OCTETS]);
+        let key = derived.get_mut(..key_len).filter(|key| !key.is_empty());
+        let key = key.ok_or(CryptoError::Unsupported)?;
+        pbkdf2::derive(pbkdf2_with(prf)?, iterations, salt, password, key);
+        ContentKey::new(key).ok_or(CryptoError::Unsupported)
+    }
+
+    fn encrypt_blocks(
+        &self,
+        cipher: ContentCipher,
+        key: &ContentKey,
+        iv: &[u8],
+        blocks: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        let invalid = |_| CryptoError::InvalidKey;
+        let key = EncryptingKey::cbc(unbound(cipher, key)?).map_err(invalid)?;
+        let context = encryption_context(cipher, iv).ok_or(CryptoError::InvalidKey)?;
+        let mut in_out = Zeroizing::new(blocks.to_vec());
+        key.less_safe_encrypt(&mut in_out, context).map_err(invalid)?;
+        Ok(mem::take(&mut *in_out))
+    }
+
+    fn decrypt_blocks(
+        &self,
+        cipher: ContentCipher,
+        key: &ContentKey,
+        iv: &[u8],
+        blocks: &[u8],
+    ) -> Result<Vec<u8>, CryptoError> {
+        let invalid = |_| CryptoError::InvalidKey;
+        let key = DecryptingKey::cbc(unbound(cipher, key)?).map_err(invalid)?;
+        let context = decryption_context(cipher, iv).ok_or(CryptoError::InvalidKey)?;
+        let mut in_out = Zeroizing::new(blocks.to_vec());
+        key.decrypt(&mut in_out, context).map_err(invalid)?;
+        Ok(mem::take(&mut *in_out))
+    }
+}
+
+fn pbkdf2_with(prf: DigestAlgorithm) -> Result<pbkdf2::Algorithm, CryptoError> {
+    match prf {
+        DigestAlgorithm::Sha1 => Ok(pbkdf2::PBKDF2_HMAC_SHA1),
+        DigestAlgorithm::Sha256 => Ok(pbkdf2::PBKDF2_HMAC_SHA256),
+        DigestAlgorithm::Sha384 => Ok(pbkdf2::PBKDF2_HMAC_SHA384),
+        DigestAlgorithm::Sha512 => Ok(pbkdf2::PBKDF2_HMAC_SHA512),
+        _ => Err(CryptoError::Unsupported),
     }
 }
 

@@ -8,6 +8,7 @@ mod digests;
 mod hostile;
 mod key_transport;
 mod keys;
+mod passwords;
 mod signing;
 mod support;
 mod textbook_rsa;

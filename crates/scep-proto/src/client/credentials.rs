@@ -42,9 +42,10 @@ pub fn csr(
         attributes.push(Zeroizing::new(extension_request(extensions)));
     }
     attributes.sort_unstable_by(|one, other| one.as_slice().cmp(other)); // DER order of a SET OF (X.690 §11.6)
-    let octets: usize = attributes.iter().map(|attribute| attribute.len()).sum();
     // Room for all of it: a buffer that grows leaves copies of the challenge behind.
-    let mut der = DerWriter::with_capacity(subject.der().len() + spki.len() + octets + 64);
+    let mut parts: Vec<&[u8]> = attributes.iter().map(|attribute| attribute.as_slice()).collect();
+    parts.extend([subject.der(), spki]);
+    let mut der = DerWriter::with_room_for(&parts, 64);
     der.sequence(|der| {
         der.unsigned(0_u64);
         der.raw(subject.der());
@@ -158,7 +159,7 @@ impl SignerToBeSigned {
 
 /// `SEQUENCE { toBeSigned, signatureAlgorithm, signature BIT STRING }`
 fn signed(to_be_signed: &[u8], scheme: SignatureScheme, signature: &[u8]) -> Vec<u8> {
-    let mut der = DerWriter::with_capacity(to_be_signed.len() + signature.len() + 128);
+    let mut der = DerWriter::with_room_for(&[to_be_signed, signature], 128);
     der.sequence(|der| {
         der.raw(to_be_signed);
         scheme.write(der);
@@ -170,7 +171,7 @@ fn signed(to_be_signed: &[u8], scheme: SignatureScheme, signature: &[u8]) -> Vec
 fn challenge_password(challenge: &Secret) -> Zeroizing<Vec<u8>> {
     let text = challenge.expose();
     let tag = if is_printable_string(text) { Tag::PRINTABLE_STRING } else { Tag::UTF8_STRING };
-    let mut der = DerWriter::with_capacity(text.len() + 64);
+    let mut der = DerWriter::with_room_for(&[text.as_bytes()], 64);
     der.sequence(|der| {
         der.oid(&oid::CHALLENGE_PASSWORD);
         der.set(|der| der.primitive(tag, text.as_bytes()));

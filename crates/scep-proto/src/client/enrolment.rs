@@ -8,12 +8,13 @@ use scep_types::{Certificate, ContentKey, CryptoProvider, Csr, KeyTransport, Sig
 use scep_types::{UnixTime, spki_key_kind};
 
 use super::exchange::{HttpAnswer, HttpRequest};
+use super::quirks::ServerQuirk;
 use super::reply::SealedReply;
 use super::settings::{CaTrust, EnrolmentSettings, Turn};
 use super::transaction::{Sent, Transaction, Unsigned};
 use crate::ca_certificates::{CaAnchor, CaCertificates, UnauthenticatedCa};
 use crate::capabilities::Capabilities;
-use crate::error::{Error, Unfinished, Unsupported};
+use crate::error::{Error, Misbehaviour, Unfinished, Unsupported};
 use crate::random::FallbackKey;
 
 /// What the host does next. Doing it consumes the step and gives the next one, or the error that ends the enrolment.
@@ -118,7 +119,8 @@ impl Enrolment {
     /// subject and key of the CSR, or the one to renew.
     ///
     /// # Errors
-    /// [`Unsupported::ReplyKey`] if nobody could encrypt an answer to the signer's key: it must be RSA.
+    /// [`Unsupported::ReplyKey`] if nobody could encrypt an answer: the signer's key must be RSA, or the CSR have a
+    /// challengePassword that takes its place (RFC 8894 §3.1).
     pub fn start(
         settings: EnrolmentSettings,
         csr: Csr,
@@ -126,7 +128,7 @@ impl Enrolment {
         provider: CryptoProvider,
     ) -> Result<Step, Error> {
         let kind = spki_key_kind(signer.spki())?;
-        if !kind.can_encrypt() {
+        if !kind.can_encrypt() && csr.challenge_password().is_none() {
             return Err(Unsupported::ReplyKey(kind).into());
         }
         let enrolment = Box::new(Self { settings, csr, signer, provider });
@@ -139,6 +141,10 @@ impl Enrolment {
         capabilities: Capabilities,
         turn: &Turn,
     ) -> Result<Step, Error> {
+        let says_nothing = capabilities == Capabilities::empty();
+        if says_nothing && !self.settings.quirks.takes(ServerQuirk::NoCapabilities) {
+            return Err(Misbehaviour::NoCapabilities.into());
+        }
         match &self.settings.trust {
             CaTrust::Known(ca) => {
                 let ca = (**ca).clone();

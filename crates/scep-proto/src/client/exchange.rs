@@ -45,6 +45,12 @@ impl HttpRequest {
         Self::get(query)
     }
 
+    /// GetNextCACert (RFC 8894 §4.7). Whatever is no success means that there is no next CA yet.
+    #[must_use]
+    pub fn get_next_ca_cert() -> Self {
+        Self::get("operation=GetNextCACert".to_owned())
+    }
+
     /// PKIOperation with a pkiMessage (RFC 8894 §4.3).
     #[must_use]
     pub fn pki_operation(message: &Bytes, method: Method) -> Self {

@@ -10,6 +10,8 @@
 mod credentials;
 mod enrolment;
 mod exchange;
+mod persisted;
+mod quirks;
 mod reply;
 mod request;
 mod settings;
@@ -20,8 +22,9 @@ pub use enrolment::{
     Enrolment, Exchange, Issued, SealedAnswer, State, Step, TrustQuestion, UnsignedRequest, Waiting,
 };
 pub use exchange::{HttpAnswer, HttpRequest};
-pub use reply::{Awaiting, CertRep, ReplyCheck, SealedReply, VerifiedReply};
-pub use request::{Algorithms, Payload, RequestSettings, build};
+pub use quirks::{ServerFamily, ServerQuirk, ServerQuirks};
+pub use reply::{Awaiting, CertRep, PasswordSealedReply, ReplyCheck, SealedReply, VerifiedReply};
+pub use request::{Algorithms, Payload, RequestSettings, build, build_with_password};
 pub use settings::{
     CaTrust, EnrolmentSettings, MethodChoice, PollBy, Polling, Purpose, RenewalMessage, Retries,
     SigningTime, TransactionIdSource, Turn,

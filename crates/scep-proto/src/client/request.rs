@@ -1,12 +1,13 @@
 use scep_types::asn1::{DerWriter, Tag};
 use scep_types::{
-    Certificate, ContentCipher, CryptoProvider, Csr, DigestAlgorithm, Name, UnixTime,
+    Certificate, ContentCipher, CryptoProvider, Csr, DigestAlgorithm, Name, Secret, UnixTime,
 };
 use zeroize::Zeroizing;
 
+use super::quirks::ServerQuirks;
 use super::reply::Awaiting;
 use crate::attributes::{MessageType, Nonce, TransactionId};
-use crate::cms::write_envelope;
+use crate::cms::{EnvelopeFor, write_envelope};
 use crate::error::Error;
 use crate::message::{Header, ToBeSigned};
 use crate::random::MessageRandom;
@@ -64,7 +65,7 @@ pub struct RequestSettings<'a> {
     pub transaction_id: &'a TransactionId,
     /// Whose key signs, and receives the answer.
     pub signer: &'a Certificate,
-    /// Whose key the content is encrypted to.
+    /// Whose key the content is encrypted to; if that key cannot encrypt, the challengePassword encrypts instead.
     pub recipient: &'a Certificate,
     /// Digest and cipher.
     pub algorithms: Algorithms,
@@ -76,22 +77,41 @@ pub struct RequestSettings<'a> {
 
 /// Builds a request up to its signature, and what is needed to check the answer.
 ///
+/// Where the CA's key or the signer's cannot encrypt, the challengePassword of the CSR takes its place (RFC 8894 §3.1).
+///
 /// # Errors
-/// [`ApiMisuse`](crate::ApiMisuse), or what the provider says.
+/// [`ApiMisuse::RecipientKey`](crate::ApiMisuse::RecipientKey) without either, or what the provider says.
 pub fn build(
     payload: Payload<'_>,
     settings: RequestSettings<'_>,
     random: &MessageRandom,
 ) -> Result<(ToBeSigned, Awaiting), Error> {
+    build_for(payload, settings, payload.challenge(), random)
+}
+
+/// As [`build`], for messages without a CSR: `password` is the challengePassword of the transaction's request.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with_password(
+    payload: Payload<'_>,
+    settings: RequestSettings<'_>,
+    password: &Secret,
+    random: &MessageRandom,
+) -> Result<(ToBeSigned, Awaiting), Error> {
+    build_for(payload, settings, Some(password), random)
+}
+
+fn build_for(
+    payload: Payload<'_>,
+    settings: RequestSettings<'_>,
+    password: Option<&Secret>,
+    random: &MessageRandom,
+) -> Result<(ToBeSigned, Awaiting), Error> {
     let Algorithms { digest, cipher } = settings.algorithms;
-    let envelope = write_envelope(
-        &payload.to_der(),
-        settings.recipient,
-        cipher,
-        &random.key(cipher),
-        random.iv(cipher),
-        settings.provider.envelope,
-    )?;
+    let recipient = EnvelopeFor::choose(settings.recipient, password)?;
+    let envelopes = settings.provider.envelope;
+    let envelope = write_envelope(&payload.to_der(), recipient, cipher, random, envelopes)?;
     let header = Header {
         message_type: payload.message_type(),
         transaction_id: settings.transaction_id,
@@ -104,6 +124,8 @@ pub fn build(
         transaction_id: settings.transaction_id.clone(),
         sender_nonce: Nonce::new(random.nonce()),
         signer: settings.signer.clone(),
+        password: password.cloned(),
+        quirks: ServerQuirks::default(),
     };
     Ok((message, awaiting))
 }
@@ -116,6 +138,13 @@ impl Payload<'_> {
             Self::Poll { .. } => MessageType::CERT_POLL,
             Self::GetCert { .. } => MessageType::GET_CERT,
             Self::GetCrl { .. } => MessageType::GET_CRL,
+        }
+    }
+
+    fn challenge(&self) -> Option<&Secret> {
+        match self {
+            Self::Enrol(csr) | Self::Renew(csr) => csr.challenge_password(),
+            Self::Poll { .. } | Self::GetCert { .. } | Self::GetCrl { .. } => None,
         }
     }
 

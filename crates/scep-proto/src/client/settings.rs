@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use scep_types::{AlgorithmPolicy, ContentCipher, DigestAlgorithm, UnixTime};
 
+use super::quirks::ServerQuirks;
 use super::request::Algorithms;
 use crate::ca_certificates::{CaAnchor, CaCertificates};
 use crate::capabilities::Capabilities;
@@ -35,6 +36,8 @@ pub struct EnrolmentSettings {
     pub retries: Retries,
     /// While the request waits for approval.
     pub polling: Polling,
+    /// What the server may do that RFC 8894 does not say.
+    pub quirks: ServerQuirks,
 }
 
 impl EnrolmentSettings {
@@ -53,6 +56,7 @@ impl EnrolmentSettings {
             ca_identifier: None,
             retries: Retries::default(),
             polling: Polling::default(),
+            quirks: ServerQuirks::default(),
         }
     }
 
@@ -62,13 +66,19 @@ impl EnrolmentSettings {
         let mandatory = Algorithms::default();
         let digest = self.digest.or(capabilities.best_digest()).unwrap_or(mandatory.digest);
         let cipher = self.cipher.or(capabilities.best_cipher()).unwrap_or(mandatory.cipher);
+        self.allow(Algorithms { digest, cipher })
+    }
+
+    /// The algorithms, if the policy admits them.
+    pub(super) fn allow(&self, algorithms: Algorithms) -> Result<Algorithms, Error> {
+        let Algorithms { digest, cipher } = algorithms;
         if !self.policy.allows_digest(digest) {
             return Err(Unsupported::Digest(digest).into());
         }
         if !self.policy.allows_cipher(cipher) {
             return Err(Unsupported::Cipher(cipher).into());
         }
-        Ok(Algorithms { digest, cipher })
+        Ok(algorithms)
     }
 }
 
@@ -196,6 +206,8 @@ pub enum PollBy {
     /// CertPoll, and the request itself again from then on if the server refuses the first: micromdm and step-ca know
     /// no CertPoll. To another server the repeated request may be a new one.
     CertPollThenResubmission,
+    /// The request itself again, and no CertPoll at all: for a server that is known to be micromdm's or step-ca.
+    Resubmission,
 }
 
 /// What a machine needs from outside whenever it goes on: the time, and random octets that are never used twice.

@@ -6,8 +6,9 @@ use scep_types::{Certificate, DigestAlgorithm, UnixTime, hex};
 use super::enrolment::{Enrolment, Exchange, Issued, Next, SealedAnswer, Step};
 use super::enrolment::{UnsignedRequest, Waiting};
 use super::exchange::{HttpAnswer, HttpRequest};
+use super::quirks::ServerQuirk;
 use super::reply::{Awaiting, VerifiedReply};
-use super::request::{Algorithms, Payload, RequestSettings, build};
+use super::request::{Algorithms, Payload, RequestSettings, build, build_with_password};
 use super::settings::{
     MethodChoice, PollBy, Purpose, RenewalMessage, SigningTime, TransactionIdSource, Turn,
 };
@@ -15,7 +16,7 @@ use crate::attributes::{FailInfo, TransactionId};
 use crate::ca_certificates::CaCertificates;
 use crate::capabilities::Capabilities;
 use crate::cms::SignedData;
-use crate::error::{Error, Misbehaviour, Refusal, Unfinished};
+use crate::error::{Error, Misbehaviour, Refusal, Unfinished, Unsupported};
 use crate::http::Method;
 use crate::message::ToBeSigned;
 
@@ -23,25 +24,25 @@ use crate::message::ToBeSigned;
 #[derive(Debug)]
 pub(super) struct Transaction {
     pub(super) enrolment: Enrolment,
-    ca: CaCertificates,
-    id: TransactionId,
-    algorithms: Algorithms,
-    method: Method,
-    method_changes: MethodChanges,
-    request: RequestForm,
-    pending: Option<Pending>,
+    pub(super) ca: CaCertificates,
+    pub(super) id: TransactionId,
+    pub(super) algorithms: Algorithms,
+    pub(super) method: Method,
+    pub(super) method_changes: MethodChanges,
+    pub(super) request: RequestForm,
+    pub(super) pending: Option<Pending>,
 }
 
 /// Whether the other method may still be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MethodChanges {
+pub(super) enum MethodChanges {
     OneLeft,
     None,
 }
 
 /// The message type of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RequestForm {
+pub(super) enum RequestForm {
     /// PKCSReq.
     Pkcs,
     /// RenewalReq.
@@ -52,15 +53,15 @@ enum RequestForm {
 
 /// What there is to know after the first PENDING.
 #[derive(Debug, Clone, Copy)]
-struct Pending {
-    polls: u32,
-    deadline: UnixTime,
-    message: Message,
+pub(super) struct Pending {
+    pub(super) polls: u32,
+    pub(super) deadline: UnixTime,
+    pub(super) message: Message,
 }
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Message {
+pub(super) enum Message {
     Request,
     Poll,
 }
@@ -91,6 +92,7 @@ impl Transaction {
         ca: CaCertificates,
         turn: &Turn,
     ) -> Result<Step, Error> {
+        check_recipient(&enrolment, capabilities, &ca)?;
         let settings = &enrolment.settings;
         let method_changes = match settings.method {
             MethodChoice::Auto => MethodChanges::OneLeft,
@@ -132,7 +134,11 @@ impl Transaction {
             signing_time,
             provider: &enrolment.provider,
         };
-        let (message, awaiting) = build(payload, settings, &turn.message)?;
+        let (message, awaiting) = match enrolment.csr.challenge_password() {
+            Some(password) => build_with_password(payload, settings, password, &turn.message)?,
+            None => build(payload, settings, &turn.message)?,
+        };
+        let awaiting = awaiting.with_quirks(enrolment.settings.quirks);
         let unsigned = Unsigned { transaction: self, message, awaiting, kind };
         Ok(Step::Sign(UnsignedRequest(Box::new(unsigned))))
     }
@@ -143,7 +149,10 @@ impl Transaction {
         let pending = self.pending.unwrap_or(Pending {
             polls: 0,
             deadline: now.plus(polling.max_time),
-            message: Message::Poll,
+            message: match polling.by {
+                PollBy::CertPoll | PollBy::CertPollThenResubmission => Message::Poll,
+                PollBy::Resubmission => Message::Request,
+            },
         });
         self.pending = Some(pending);
         let (polls, until) = (pending.polls, now.plus(polling.interval));
@@ -221,6 +230,19 @@ impl RequestForm {
     }
 }
 
+/// A CA whose key cannot encrypt gets its requests encrypted with the challengePassword, if it is an RFC 8894 server and
+/// there is one (R-3.1-03, R-3.1-06).
+fn check_recipient(
+    enrolment: &Enrolment,
+    capabilities: Capabilities,
+    ca: &CaCertificates,
+) -> Result<(), Error> {
+    let kind = ca.encryption().key_kind()?;
+    let by_password = capabilities.contains(Capabilities::SCEP_STANDARD)
+        && enrolment.csr.challenge_password().is_some();
+    if kind.can_encrypt() || by_password { Ok(()) } else { Err(Unsupported::CaKey(kind).into()) }
+}
+
 fn transaction_id(enrolment: &Enrolment, turn: &Turn) -> Result<TransactionId, Error> {
     match enrolment.settings.transaction_id {
         TransactionIdSource::Random => TransactionId::new(&hex::lower(&turn.transaction_id)),
@@ -265,6 +287,8 @@ impl Sent {
             if answer.body.is_empty() {
                 return Err(Unfinished::EmptyAnswer.into());
             }
+        } else if !answer.is_success() && !self.takes(ServerQuirk::CertRepWithHttpError) {
+            return self.http_error(answer.status, turn);
         }
         let Enrolment { provider, settings, .. } = &self.transaction.enrolment;
         let body = answer.body.clone();
@@ -272,9 +296,17 @@ impl Sent {
             VerifiedReply::Success(sealed) => {
                 Ok(Step::Decrypt(SealedAnswer { transaction: self.transaction, sealed }))
             }
+            VerifiedReply::SuccessByPassword(sealed) => {
+                let (certificates, _) = sealed.open(provider)?;
+                Ok(Step::Done(Box::new(self.transaction.issued(certificates)?)))
+            }
             VerifiedReply::Failure(refusal) => self.refused(refusal, turn),
             VerifiedReply::Pending => self.transaction.wait(turn.now),
         }
+    }
+
+    fn takes(&self, quirk: ServerQuirk) -> bool {
+        self.transaction.enrolment.settings.quirks.takes(quirk)
     }
 
     pub(super) fn unanswered(self: Box<Self>, turn: &Turn) -> Result<Step, Error> {
@@ -306,13 +338,14 @@ impl Sent {
 
     fn http_error(self: Box<Self>, status: u16, turn: &Turn) -> Result<Step, Error> {
         let (is_busy, is_fault) = (matches!(status, 429 | 502..=504), status >= 500);
+        let is_first = self.transaction.pending.is_none();
         match (self.kind, self.transaction.request) {
             (Message::Poll, _) if self.transaction.may_resubmit() => {
                 self.transaction.resubmit(turn)
             }
             (Message::Poll, _) if is_busy || is_fault => self.transaction.wait(turn.now),
             (Message::Request, _) if is_busy => self.send_again(turn),
-            (Message::Request, RequestForm::RenewalThenPkcs) => {
+            (Message::Request, RequestForm::RenewalThenPkcs) if is_first => {
                 self.transaction.renew_by_pkcs_req(turn)
             }
             _ => Err(Unfinished::HttpStatus(status).into()),
@@ -320,13 +353,15 @@ impl Sent {
     }
 
     fn refused(self: Box<Self>, refusal: Refusal, turn: &Turn) -> Result<Step, Error> {
+        // What was PENDING was understood: it is not asked for once more in another form.
+        let is_first = self.transaction.pending.is_none();
         let bad_request = refusal.fail_info == Some(FailInfo::BAD_REQUEST);
         let unknown = bad_request || refusal.fail_info == Some(FailInfo::BAD_CERT_ID);
         match (self.kind, self.transaction.request) {
             (Message::Poll, _) if unknown && self.transaction.may_resubmit() => {
                 self.transaction.resubmit(turn)
             }
-            (Message::Request, RequestForm::RenewalThenPkcs) if bad_request => {
+            (Message::Request, RequestForm::RenewalThenPkcs) if bad_request && is_first => {
                 self.transaction.renew_by_pkcs_req(turn)
             }
             _ => Err(refusal.into()),

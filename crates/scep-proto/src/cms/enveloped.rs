@@ -1,13 +1,15 @@
 use bytes::Bytes;
 use scep_types::asn1::{DerWriter, Limits, Reader, Tag, Tlv, survey};
 use scep_types::oid;
-use scep_types::{AlgorithmPolicy, Certificate, ContentCipher, ContentKey, EnvelopeProvider};
-use scep_types::{KeyTransport, spki_key_kind};
+use scep_types::{AlgorithmPolicy, Certificate, ContentCipher, EnvelopeProvider};
+use scep_types::{KeyTransport, Secret, spki_key_kind};
 
+use super::password::{PasswordRecipient, password_recipient};
 use super::signed::joined;
 use super::{IssuerAndSerial, open_content_info, write_content_info, write_issuer_and_serial};
 use crate::error::{ApiMisuse, Error, Misbehaviour, Unsupported};
 use crate::inspect::Identifier;
+use crate::random::MessageRandom;
 
 /// Recipients an envelope may have: micromdm's client writes one for each certificate of GetCACert.
 const MAX_RECIPIENTS: usize = 16;
@@ -22,6 +24,8 @@ const MAX_RECIPIENTS: usize = 16;
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
     pub(crate) recipients: Vec<Recipient>,
+    /// The first PasswordRecipientInfo, not yet read: whoever finds a key of its own need not mind it.
+    password_recipient: Option<Bytes>,
     algorithm: Bytes,
     ciphertext: Bytes,
 }
@@ -63,7 +67,7 @@ impl Envelope {
         let mut fields = content.open()?;
         fields.integer()?; // version: 0, 2 or 3, and nothing depends on it
         fields.optional(Tag::context(0))?; // originatorInfo
-        let recipients = read_recipients(message, &fields.expect(Tag::SET)?)?;
+        let (recipients, password_recipient) = read_recipients(message, &fields.expect(Tag::SET)?)?;
         let mut encrypted = fields.sequence()?;
         encrypted.oid()?; // id-data, or what old peers write instead
         let algorithm = encrypted.expect(Tag::SEQUENCE)?.raw;
@@ -71,6 +75,7 @@ impl Envelope {
         encrypted.finish()?;
         Ok(Self {
             recipients,
+            password_recipient,
             algorithm: message.slice_ref(algorithm),
             ciphertext: joined(message, ciphertext),
         })
@@ -98,6 +103,15 @@ impl Envelope {
     /// The encrypted content.
     pub(crate) fn ciphertext(&self) -> &[u8] {
         &self.ciphertext
+    }
+
+    /// The recipient that is whoever knows a password, if there is one that can be read.
+    pub(crate) fn password_recipient(
+        &self,
+        policy: AlgorithmPolicy,
+    ) -> Result<Option<PasswordRecipient>, Error> {
+        let element = self.password_recipient.as_ref();
+        element.map(|element| PasswordRecipient::parse(element, policy)).transpose()
     }
 
     /// Our recipient and the certificate it is for: the first that names one of `ours`; with a single recipient and a
@@ -145,10 +159,11 @@ fn as_unsupported_encryption(error: Error) -> Error {
     }
 }
 
-/// The KeyTransRecipientInfos; other kinds are skipped, they are never ours.
-fn read_recipients(owner: &Bytes, set: &Tlv<'_>) -> Result<Vec<Recipient>, Error> {
+/// The KeyTransRecipientInfos and the first PasswordRecipientInfo; other kinds are skipped, they are never ours.
+fn read_recipients(owner: &Bytes, set: &Tlv<'_>) -> Result<(Vec<Recipient>, Option<Bytes>), Error> {
     let mut infos = set.open()?;
     let mut recipients = Vec::with_capacity(1);
+    let mut password_recipient = None;
     let mut found = 0_usize;
     while !infos.is_empty() {
         found = found.saturating_add(1);
@@ -156,6 +171,9 @@ fn read_recipients(owner: &Bytes, set: &Tlv<'_>) -> Result<Vec<Recipient>, Error
             return Err(Misbehaviour::NotRecipient { recipients: found }.into());
         }
         let info = infos.any()?;
+        if info.tag == Tag::context(3) && password_recipient.is_none() {
+            password_recipient = Some(owner.slice_ref(info.raw));
+        }
         if info.tag != Tag::SEQUENCE {
             continue;
         }
@@ -172,37 +190,58 @@ fn read_recipients(owner: &Bytes, set: &Tlv<'_>) -> Result<Vec<Recipient>, Error
         fields.finish()?;
         recipients.push(Recipient { id, algorithm, encrypted_key });
     }
-    Ok(recipients)
+    Ok((recipients, password_recipient))
 }
 
-/// Encrypts `plaintext` and writes a ContentInfo with EnvelopedData for one recipient: version 0, issuerAndSerialNumber,
-/// PKCS #1 v1.5, the form every peer reads.
+/// Who an envelope is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EnvelopeFor<'a> {
+    /// Whoever holds the private key.
+    Certificate(&'a Certificate),
+    /// Whoever knows the password.
+    Password(&'a Secret),
+}
+
+impl<'a> EnvelopeFor<'a> {
+    /// The key if it can encrypt, else the password (RFC 8894 §3.1).
+    pub(crate) fn choose(
+        certificate: &'a Certificate,
+        password: Option<&'a Secret>,
+    ) -> Result<Self, Error> {
+        if spki_key_kind(certificate.spki())?.can_encrypt() {
+            return Ok(Self::Certificate(certificate));
+        }
+        let password = password.filter(|password| !password.is_empty());
+        Ok(Self::Password(password.ok_or(ApiMisuse::RecipientKey)?))
+    }
+}
+
+/// Encrypts `plaintext` and writes a ContentInfo with EnvelopedData for one recipient: issuerAndSerialNumber and
+/// PKCS #1 v1.5 in version 0, the form every peer reads, or PasswordRecipientInfo, which makes it version 3.
 pub(crate) fn write_envelope(
     plaintext: &[u8],
-    recipient: &Certificate,
+    recipient: EnvelopeFor<'_>,
     cipher: ContentCipher,
-    key: &ContentKey,
-    iv: &[u8],
+    random: &MessageRandom,
     provider: &dyn EnvelopeProvider,
 ) -> Result<Vec<u8>, Error> {
-    if !spki_key_kind(recipient.spki())?.can_encrypt() {
-        return Err(ApiMisuse::RecipientKey.into());
-    }
-    let transport = KeyTransport::Pkcs1v15;
-    let encrypted_key = provider.wrap_key(transport, recipient.spki(), key)?;
-    let ciphertext = provider.encrypt(cipher, key, iv, plaintext)?;
-    let mut der = DerWriter::with_capacity(ciphertext.len().saturating_add(1024));
+    let (key, iv) = (random.key(cipher), random.iv(cipher));
+    let (version, recipient) = match recipient {
+        EnvelopeFor::Certificate(certificate) => {
+            let transport = KeyTransport::Pkcs1v15;
+            let encrypted_key = provider.wrap_key(transport, certificate.spki(), &key)?;
+            (0_u64, key_transport_recipient(certificate, transport, &encrypted_key))
+        }
+        EnvelopeFor::Password(password) => {
+            (3, password_recipient(password, cipher, &key, random, provider)?)
+        }
+    };
+    let ciphertext = provider.encrypt(cipher, &key, iv, plaintext)?;
+    let mut der = DerWriter::with_room_for(&[&ciphertext], 1024);
     write_content_info(&mut der, oid::ID_ENVELOPED_DATA, |der| {
         der.sequence(|der| {
-            der.unsigned(0_u64);
-            der.set(|der| {
-                der.sequence(|der| {
-                    der.unsigned(0_u64);
-                    write_issuer_and_serial(der, recipient);
-                    transport.write(der);
-                    der.primitive(Tag::OCTET_STRING, &encrypted_key);
-                });
-            });
+            der.unsigned(version);
+            der.set(|der| der.raw(&recipient));
             der.sequence(|der| {
                 der.oid(&oid::ID_DATA);
                 der.sequence(|der| {
@@ -214,4 +253,19 @@ pub(crate) fn write_envelope(
         });
     });
     Ok(der.into_vec())
+}
+
+fn key_transport_recipient(
+    certificate: &Certificate,
+    transport: KeyTransport,
+    encrypted_key: &[u8],
+) -> Vec<u8> {
+    DerWriter::encode(|der| {
+        der.sequence(|der| {
+            der.unsigned(0_u64);
+            write_issuer_and_serial(der, certificate);
+            transport.write(der);
+            der.primitive(Tag::OCTET_STRING, encrypted_key);
+        });
+    })
 }

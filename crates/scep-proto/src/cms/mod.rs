@@ -2,10 +2,14 @@
 
 mod certs_only;
 mod enveloped;
+mod password;
+mod pwri_kek;
 mod signed;
 
 pub(crate) use certs_only::{read_certificates, write_certs_only, write_crl_only};
-pub(crate) use enveloped::{Envelope, Recipient, write_envelope};
+pub(crate) use enveloped::{Envelope, EnvelopeFor, Recipient, write_envelope};
+pub(crate) use password::{PasswordRecipient, can_wrap_by_password};
+pub(crate) use pwri_kek::MAX_PADDING;
 pub(crate) use signed::{MAX_CERTIFICATES, SignedData, SignerInfo};
 
 use bytes::Bytes;

@@ -1,13 +1,14 @@
 use bytes::Bytes;
 use scep_types::asn1::{Reader, Tag};
 use scep_types::{
-    AlgorithmPolicy, Certificate, ContentKey, CryptoError, CryptoProvider, Csr, Name,
+    AlgorithmPolicy, Certificate, ContentKey, CryptoError, CryptoProvider, Csr, Name, Secret,
     SignatureScheme, SignatureVerifier, VerifiedCsr, VerifyingKey,
 };
 use zeroize::Zeroizing;
 
-use super::reply::Reply;
-use super::sealed::{Rejected, Sealed, SealedKind, Wrapped};
+use super::lock::Content;
+use super::reply::{Pending, Reply};
+use super::sealed::{Rejected, Sealed, SealedKind};
 use crate::cms::IssuerAndSerial;
 use crate::error::{Error, Misbehaviour};
 
@@ -33,8 +34,9 @@ pub struct Enrolment {
     pub csr: VerifiedCsr,
     /// Who signed the message.
     pub signer: Certificate,
-    /// Which of our certificates it was encrypted to, as an index into the recipients.
-    pub recipient: usize,
+    /// Which of our certificates it was encrypted to, as an index into the recipients; `None` if a password wrapped the
+    /// key. A request to the next CA's is for a certificate of the next CA (RFC 8894 §5.1).
+    pub recipient: Option<usize>,
     /// The way to answer.
     pub reply: Reply,
 }
@@ -67,26 +69,51 @@ impl Enrolment {
     }
 }
 
+/// What the content key came from.
+pub(super) enum OpenedWith {
+    /// The key of one of our certificates, by its index.
+    Key(usize),
+    /// A password.
+    Password(Secret),
+    /// No password fitted: it is the fallback.
+    NoPassword,
+}
+
+impl Query {
+    /// Whether a GetCRL asks for the CRL of this CA: by a certificate that the CA issued, or by the CA's own, as sscep
+    /// does (RFC 8894 §4.6).
+    #[must_use]
+    pub fn asks_for_crl_of(&self, ca: &Certificate) -> bool {
+        let own = self.serial == ca.serial() && self.issuer.matches(ca.issuer());
+        own || self.issuer.matches(ca.subject())
+    }
+
+    /// Whether a GetCert asks for this certificate.
+    #[must_use]
+    pub fn asks_for(&self, certificate: &Certificate) -> bool {
+        self.serial == certificate.serial() && self.issuer.matches(certificate.issuer())
+    }
+}
+
 /// Everything after the key unwrap: decrypt, read, verify the CSR. One path, one error (invariant 6).
 pub(super) fn open(
-    wrapped: Wrapped,
+    content: Content,
     key: &ContentKey,
+    with: &OpenedWith,
     provider: &CryptoProvider,
     policy: AlgorithmPolicy,
 ) -> Result<Opened, Box<Rejected>> {
-    let recipient = wrapped.recipient();
-    let ciphertext = wrapped.envelope.ciphertext();
+    let Content { sealed, envelope, cipher, iv } = content;
     let plaintext =
-        provider.envelope.decrypt(wrapped.cipher, key, &wrapped.iv, ciphertext).map(Zeroizing::new);
+        provider.envelope.decrypt(cipher, key, &iv, envelope.ciphertext()).map(Zeroizing::new);
     if plaintext == Err(CryptoError::Unsupported) {
-        return Err(wrapped.sealed.rejected(CryptoError::Unsupported.into()));
+        return Err(sealed.rejected(CryptoError::Unsupported.into()));
     }
-    let sealed = wrapped.sealed;
     match sealed.kind() {
         SealedKind::Enrol | SealedKind::Renew => {
             let verifier = SignerFirst { sealed: &sealed, others: provider.verify };
             match prove_csr(plaintext.ok(), &verifier, policy) {
-                Ok(csr) => Ok(enrolment(sealed, csr, recipient)),
+                Ok(csr) => Ok(enrolment(sealed, csr, with, provider)),
                 Err(refusal) => {
                     if !refusal.verified_a_signature {
                         same_work_as_a_bad_signature(&sealed);
@@ -97,7 +124,7 @@ pub(super) fn open(
         }
         SealedKind::GetCert | SealedKind::GetCrl => {
             match plaintext.ok().map(|plaintext| read_query(&plaintext)) {
-                Some(Ok(query)) => Ok(certificate_query(sealed, query)),
+                Some(Ok(query)) => Ok(certificate_query(sealed, query, with, provider)),
                 _ => Err(sealed.rejected(Error::Undecipherable(None))),
             }
         }
@@ -165,8 +192,21 @@ impl SignatureVerifier for SignerFirst<'_> {
     }
 }
 
-fn enrolment(sealed: Sealed, csr: VerifiedCsr, recipient: usize) -> Opened {
+fn enrolment(
+    sealed: Sealed,
+    csr: VerifiedCsr,
+    with: &OpenedWith,
+    provider: &CryptoProvider,
+) -> Opened {
     let (kind, signer, reply) = sealed.into_parts();
+    let reply = match csr.challenge_password() {
+        Some(challenge) => reply.with_password(challenge, provider),
+        None => reply.with_password_of(with, provider),
+    };
+    let recipient = match with {
+        OpenedWith::Key(index) => Some(*index),
+        OpenedWith::Password(_) | OpenedWith::NoPassword => None,
+    };
     let enrolment = Enrolment { csr, signer, recipient, reply };
     match kind {
         SealedKind::Renew => Opened::Renew(enrolment),
@@ -183,8 +223,15 @@ fn read_query(plaintext: &[u8]) -> Result<IssuerAndSerial, Error> {
     Ok(query)
 }
 
-fn certificate_query(sealed: Sealed, query: IssuerAndSerial) -> Opened {
+fn certificate_query(
+    sealed: Sealed,
+    query: IssuerAndSerial,
+    with: &OpenedWith,
+    provider: &CryptoProvider,
+) -> Opened {
     let (kind, signer, reply) = sealed.into_parts();
+    let mut reply = reply.with_password_of(with, provider);
+    reply.pending = Pending::Impossible;
     let IssuerAndSerial { issuer, serial } = query;
     let query = Query { issuer, serial, signer, reply };
     match kind {

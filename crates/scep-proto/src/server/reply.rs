@@ -1,6 +1,8 @@
-use scep_types::{Certificate, ContentCipher, CryptoProvider, DigestAlgorithm, UnixTime};
+use scep_types::{Certificate, ContentCipher, CryptoProvider, DigestAlgorithm, Secret, UnixTime};
 
+use super::opened::OpenedWith;
 use crate::attributes::{FailInfo, MessageType, Nonce, PkiStatus, TransactionId};
+use crate::cms::{EnvelopeFor, can_wrap_by_password};
 use crate::cms::{write_certs_only, write_crl_only, write_envelope};
 use crate::error::{ApiMisuse, Error, Unsupported};
 use crate::message::{Header, ReplyHeader, ToBeSigned};
@@ -16,6 +18,17 @@ pub struct Reply {
     pub(super) cipher: ContentCipher,
     /// Whose key the answer is encrypted to; `None` if the request had no usable signer.
     pub(super) recipient: Option<Certificate>,
+    /// What the answer is encrypted with where that key cannot: the challengePassword.
+    pub(super) password: Option<Secret>,
+    pub(super) pending: Pending,
+}
+
+/// Whether PENDING is an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pending {
+    Possible,
+    /// GetCert and GetCRL are granted or refused (RFC 8894 §4.5.1).
+    Impossible,
 }
 
 /// What the host brings to an answer.
@@ -53,14 +66,40 @@ impl Reply {
         Self { digest, ..self }
     }
 
+    /// The same answer for a signer whose key cannot encrypt, such as an EC key: encrypted with the challengePassword of
+    /// its request (RFC 8894 §3.1). An enrolment that has one brings it along; hosts keep it for the polls that follow.
+    ///
+    /// It is dropped where it is not needed, and where the provider cannot encrypt with it.
+    pub fn with_password(mut self, password: &Secret, provider: &CryptoProvider) -> Self {
+        if self.needs_password() && can_wrap_by_password(provider.envelope) {
+            self.password = Some(password.clone()).filter(|password| !password.is_empty());
+        }
+        self
+    }
+
+    pub(super) fn with_password_of(self, opened: &OpenedWith, provider: &CryptoProvider) -> Self {
+        match opened {
+            OpenedWith::Password(password) => self.with_password(password, provider),
+            OpenedWith::Key(_) | OpenedWith::NoPassword => self,
+        }
+    }
+
+    fn needs_password(&self) -> bool {
+        let kind = self.recipient.as_ref().and_then(|recipient| recipient.key_kind().ok());
+        kind.is_some_and(|kind| !kind.can_encrypt())
+    }
+
     /// Checks that a SUCCESS could be encrypted, before anything is issued (R-3.1-07).
     ///
     /// # Errors
-    /// [`Unsupported::ReplyKey`] if the signer's key cannot encrypt.
+    /// [`Unsupported::ReplyKey`] if the signer's key cannot encrypt and there is no password.
     pub fn check_encryptable(&self) -> Result<(), Error> {
         let recipient = self.recipient.as_ref().ok_or(ApiMisuse::RecipientKey)?;
         let kind = recipient.key_kind()?;
-        if kind.can_encrypt() { Ok(()) } else { Err(Unsupported::ReplyKey(kind).into()) }
+        if kind.can_encrypt() || self.password.is_some() {
+            return Ok(());
+        }
+        Err(Unsupported::ReplyKey(kind).into())
     }
 
     /// SUCCESS with certificates in the order given, DER each; the issued one first, and for Apple alone
@@ -100,21 +139,24 @@ impl Reply {
         settings: ReplySettings<'_>,
     ) -> Result<ToBeSigned, Error> {
         let recipient = self.recipient.as_ref().ok_or(ApiMisuse::RecipientKey)?;
-        let (key, iv) = (random.key(self.cipher), random.iv(self.cipher));
+        let recipient = EnvelopeFor::choose(recipient, self.password.as_ref())?;
         let envelopes = settings.provider.envelope;
-        let envelope = write_envelope(payload, recipient, self.cipher, &key, iv, envelopes)?;
+        let envelope = write_envelope(payload, recipient, self.cipher, random, envelopes)?;
         self.prepare(envelope, PkiStatus::SUCCESS, None, None, random, settings)
     }
 
     /// PENDING, without an envelope (RFC 8894 §3.3.2.3).
     ///
     /// # Errors
-    /// As [`Reply::succeed`].
+    /// As [`Reply::succeed`]; [`ApiMisuse::PendingQuery`] for GetCert and GetCRL (RFC 8894 §4.5.1).
     pub fn pend(
         self,
         random: &MessageRandom,
         settings: ReplySettings<'_>,
     ) -> Result<ToBeSigned, Error> {
+        if self.pending == Pending::Impossible {
+            return Err(ApiMisuse::PendingQuery.into());
+        }
         self.prepare(Vec::new(), PkiStatus::PENDING, None, None, random, settings)
     }
 

@@ -1,16 +1,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use scep_types::asn1::Reader;
 use scep_types::{
-    AlgorithmPolicy, Certificate, ContentCipher, ContentKey, CryptoProvider, DecryptionKey,
-    DigestAlgorithm, KeyTransport, SignatureScheme, UnixTime, VerifyingKey,
+    AlgorithmPolicy, Certificate, ContentCipher, CryptoProvider, DecryptionKey, DigestAlgorithm,
+    SignatureScheme, UnixTime, VerifyingKey,
 };
 
-use super::opened::{self, Opened};
-use super::reply::Reply;
+use super::opened::Opened;
+use super::reply::{Pending, Reply};
 use crate::attributes::{MessageType, TransactionId};
-use crate::cms::{Envelope, SignedData};
+use crate::cms::SignedData;
 use crate::error::{Error, Misbehaviour};
 use crate::random::FallbackKey;
 
@@ -94,19 +93,6 @@ impl std::fmt::Debug for Recipient<'_> {
     }
 }
 
-/// An envelope that only lacks its content key, for keys that unwrap remotely.
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Wrapped {
-    pub(super) sealed: Sealed,
-    pub(super) cipher: ContentCipher,
-    pub(super) iv: Bytes,
-    pub(super) envelope: Envelope,
-    transport: KeyTransport,
-    encrypted_key: Bytes,
-    recipient: usize,
-}
-
 /// What the signature vouches for.
 struct Vouched {
     /// `None` for a poll.
@@ -149,6 +135,8 @@ impl Unverified {
             digest: DigestAlgorithm::Sha256,
             cipher: ContentCipher::Aes128Cbc,
             recipient: None,
+            password: None,
+            pending: Pending::Possible,
         };
         match self.verified(provider, policy, &mut reply) {
             Ok(Vouched { kind, signer, scheme, signer_key, signing_time }) => {
@@ -243,7 +231,8 @@ impl Sealed {
         self.reply
     }
 
-    /// Opens the envelope with whichever of our keys it is for.
+    /// Opens the envelope with whichever of our keys it is for. One whose key a password wraps is refused:
+    /// [`Sealed::lock`] is for hosts that know passwords.
     ///
     /// # Errors
     /// [`Rejected`], to be answered by a FAILURE; everything from key unwrap to CSR signature is one
@@ -257,59 +246,24 @@ impl Sealed {
     ) -> Result<Opened, Box<Rejected>> {
         let ours: Vec<_> = recipients.iter().map(|recipient| recipient.certificate).collect();
         let wrapped = self.wrapped_key(&ours, policy)?;
-        let Some(recipient) = recipients.get(wrapped.recipient()) else {
-            return Err(wrapped
-                .sealed
-                .rejected(Misbehaviour::NotRecipient { recipients: 0 }.into()));
-        };
         let fallback = wrapped.fallback(fallback);
+        let Some(recipient) = recipients.get(wrapped.recipient()) else {
+            let none_ours = Misbehaviour::NotRecipient { recipients: recipients.len() };
+            return Err(wrapped.reject(none_ours.into()));
+        };
         match recipient.key.unwrap_key(wrapped.transport(), wrapped.encrypted_key(), &fallback) {
             Ok(key) => wrapped.open_with(&key, provider, policy),
-            Err(error) => Err(wrapped.sealed.rejected(error.into())),
+            Err(error) => Err(wrapped.reject(error.into())),
         }
     }
 
-    /// Finds the wrapped content key that one of our certificates can unwrap, without using a key.
-    ///
-    /// # Errors
-    /// [`Rejected`]: no recipient is ours, or an algorithm is not admitted.
-    pub fn wrapped_key(
-        mut self,
-        ours: &[&Certificate],
-        policy: AlgorithmPolicy,
-    ) -> Result<Wrapped, Box<Rejected>> {
-        match self.locate(ours, policy) {
-            Ok((envelope, cipher, iv, recipient)) => {
-                self.reply.cipher = cipher;
-                let (transport, encrypted_key, index) = recipient;
-                Ok(Wrapped {
-                    sealed: self,
-                    cipher,
-                    iv,
-                    envelope,
-                    transport,
-                    encrypted_key,
-                    recipient: index,
-                })
-            }
-            Err(error) => Err(self.rejected(error)),
-        }
+    pub(super) fn envelope(&self) -> &Bytes {
+        &self.envelope
     }
 
-    #[expect(clippy::type_complexity, reason = "taken apart at its only call")]
-    fn locate(
-        &self,
-        ours: &[&Certificate],
-        policy: AlgorithmPolicy,
-    ) -> Result<(Envelope, ContentCipher, Bytes, (KeyTransport, Bytes, usize)), Error> {
-        if Reader::ber(&self.envelope).is_empty() {
-            return Err(Misbehaviour::EnvelopeMissing.into());
-        }
-        let envelope = Envelope::parse(&self.envelope)?;
-        let (cipher, iv) = envelope.cipher(policy)?;
-        let (recipient, index) = envelope.find_recipient(ours)?;
-        let recipient = (recipient.transport()?, recipient.encrypted_key.clone(), index);
-        Ok((envelope, cipher, iv, recipient))
+    /// From now on the answer has the request's cipher.
+    pub(super) fn answer_with(&mut self, cipher: ContentCipher) {
+        self.reply.cipher = cipher;
     }
 
     /// The signer's key, which signs the CSR as well as a rule.
@@ -323,44 +277,5 @@ impl Sealed {
 
     pub(super) fn into_parts(self) -> (SealedKind, Certificate, Reply) {
         (self.kind, self.signer, self.reply)
-    }
-}
-
-impl Wrapped {
-    /// How the content key is wrapped.
-    #[must_use]
-    pub fn transport(&self) -> KeyTransport {
-        self.transport
-    }
-
-    /// The wrapped content key.
-    #[must_use]
-    pub fn encrypted_key(&self) -> &[u8] {
-        &self.encrypted_key
-    }
-
-    /// Which of our certificates it is for, as an index into the slice given to [`Sealed::wrapped_key`].
-    #[must_use]
-    pub fn recipient(&self) -> usize {
-        self.recipient
-    }
-
-    /// The key to go on with if unwrapping fails or gives another length (RFC 3218 §2.3.2).
-    #[must_use]
-    pub fn fallback(&self, drawn: &FallbackKey) -> ContentKey {
-        drawn.key(self.cipher)
-    }
-
-    /// Decrypts the content and reads what the message type promises.
-    ///
-    /// # Errors
-    /// [`Rejected`] with [`Error::Undecipherable`], whatever went wrong.
-    pub fn open_with(
-        self,
-        key: &ContentKey,
-        provider: &CryptoProvider,
-        policy: AlgorithmPolicy,
-    ) -> Result<Opened, Box<Rejected>> {
-        opened::open(self, key, provider, policy)
     }
 }

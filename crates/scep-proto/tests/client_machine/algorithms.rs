@@ -1,7 +1,8 @@
 //! Which algorithms a request uses, and which it would rather not be sent with.
 
+use scep_proto::http::Method;
 use scep_proto::inspect::{Enveloped, Signed};
-use scep_proto::{Error, Unfinished, Unsupported};
+use scep_proto::{Error, MessageType, Unfinished, Unsupported};
 use scep_types::{AlgorithmPolicy, ContentCipher, DigestAlgorithm};
 
 use crate::server::{Act, Server};
@@ -29,6 +30,25 @@ fn the_capabilities_choose_digest_and_cipher() {
         Host::new().drive(&device, settings(pki), &mut server).unwrap();
         assert_eq!(used(&server), (digest, cipher), "{capabilities:?}");
     }
+}
+
+// R-2.9-01
+#[test]
+fn what_every_server_must_have_is_enough_from_first_to_last() {
+    let (pki, device, mut host) = (pki(), device(), Host::new());
+    let mandatory = "POSTPKIOperation\nSHA-256\nAES\n";
+    let mut server = Server::new(pki, [Act::Succeed]).with_capabilities(mandatory);
+    let issued = host.drive(&device, settings(pki), &mut server).unwrap();
+    assert_eq!(issued.certificate.spki(), device.csr.spki().as_ref());
+    let asked: Vec<_> = host.requests.iter().map(|r| (r.method, r.query.as_str())).collect();
+    let expected = [
+        (Method::Get, "operation=GetCACaps"),
+        (Method::Get, "operation=GetCACert"),
+        (Method::Post, "operation=PKIOperation"),
+    ];
+    assert_eq!(asked, expected);
+    assert_eq!(used(&server), (DigestAlgorithm::Sha256, ContentCipher::Aes128Cbc));
+    assert_eq!(server.seen[0].message_type, MessageType::PKCS_REQ);
 }
 
 // R-3.5.2-14

@@ -3,7 +3,10 @@
 
 mod algorithms;
 mod credentials;
+mod passwords;
+mod persisted;
 mod polling;
+mod quirks;
 mod renewal;
 mod replies;
 mod server;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use scep_proto::client::PollBy;
+use scep_proto::client::{PollBy, Purpose, RenewalMessage};
 use scep_proto::inspect::{Enveloped, Signed};
 use scep_proto::{Error, FailInfo, MessageType, Refusal, Unfinished};
 use scep_types::asn1::Reader;
 use scep_types::{ContentKey, DecryptionKey};
 
 use crate::server::{Act, Server};
-use crate::support::{Host, device, pki, settings};
+use crate::support::{Host, device, device_with_certificate, pki, settings};
 
 fn refusal(fail_info: FailInfo) -> Error {
     Error::Refused(Refusal { fail_info: Some(fail_info), text: None })
@@ -132,4 +132,33 @@ fn a_refused_first_poll_is_a_refusal_unless_resubmission_is_allowed() {
     let mut server = Server::new(pki, script);
     let ended = Host::new().drive(&device, settings(pki), &mut server).unwrap_err();
     assert_eq!(ended, refusal(FailInfo::BAD_CERT_ID));
+}
+
+// R-5.2-05
+#[test]
+fn a_server_known_to_have_no_certpoll_gets_nothing_but_the_request() {
+    let (pki, device) = (pki(), device());
+    let mut server = Server::new(pki, [Act::Pend, Act::Pend, Act::Silence, Act::Succeed]);
+    let mut settings = settings(pki);
+    settings.polling.by = PollBy::Resubmission;
+    Host::new().drive(&device, settings, &mut server).unwrap();
+    assert!(server.seen.iter().all(|seen| seen.message_type == MessageType::PKCS_REQ));
+    assert_eq!(server.seen.len(), 4);
+    let id = &server.seen[0].transaction_id;
+    assert!(server.seen.iter().all(|seen| seen.transaction_id == *id));
+}
+
+#[test]
+fn a_renewal_that_was_pending_and_then_refused_is_not_asked_for_in_another_form() {
+    let pki = pki();
+    let device = device_with_certificate(pki);
+    let mut settings = settings(pki);
+    settings.purpose = Purpose::Renew(RenewalMessage::Auto);
+    settings.polling.by = PollBy::Resubmission;
+    for last in [Act::Fail(FailInfo::BAD_REQUEST, None), Act::Http(400, "no")] {
+        let mut server = Server::new(pki, [Act::Pend, last]);
+        assert!(Host::new().drive(&device, settings.clone(), &mut server).is_err());
+        let types: Vec<_> = server.seen.iter().map(|seen| seen.message_type).collect();
+        assert_eq!(types, [MessageType::RENEWAL_REQ; 2]);
+    }
 }

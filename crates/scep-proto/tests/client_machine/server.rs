@@ -13,7 +13,8 @@ use scep_proto::{
 };
 use scep_test::keys;
 use scep_test::pki::{NOW, Pki, Role, finish};
-use scep_types::{AlgorithmPolicy, Certificate, Csr, DigestAlgorithm, SigningKey};
+use scep_test::requests::CHALLENGE;
+use scep_types::{AlgorithmPolicy, Certificate, Csr, DigestAlgorithm, Secret, SigningKey};
 
 /// How the server answers one PKIOperation.
 pub(crate) enum Act {
@@ -45,6 +46,8 @@ pub(crate) enum Act {
     SameReplyAgain,
     /// A reply to a message that another client sent.
     ReplyTo(Bytes),
+    /// An HTTP status, and a reply that is made of the request.
+    Craft(u16, fn(&Bytes) -> Bytes),
 }
 
 /// A request as the server saw it.
@@ -64,6 +67,7 @@ pub(crate) struct Server<'a> {
     pub(crate) ca_answer: Option<HttpAnswer>,
     pub(crate) script: VecDeque<Act>,
     pub(crate) seen: Vec<Seen>,
+    pub(crate) policy: AlgorithmPolicy,
     /// The CSR of the request, which a poll is answered for.
     csr: Option<Csr>,
     last_reply: Bytes,
@@ -80,9 +84,16 @@ impl<'a> Server<'a> {
             ca_answer: Some(ok(certificates)),
             script: script.into_iter().collect(),
             seen: Vec::new(),
+            policy: AlgorithmPolicy::Modern,
             csr: None,
             last_reply: Bytes::new(),
         }
+    }
+
+    /// A server that was asked for a certificate before.
+    pub(crate) fn having_seen(mut self, csr: &Csr) -> Self {
+        self.csr = Some(csr.clone());
+        self
     }
 
     pub(crate) fn with_capabilities(mut self, text: &str) -> Self {
@@ -107,6 +118,9 @@ impl<'a> Server<'a> {
         let reply = match act {
             Act::Silence => return None,
             Act::Http(status, body) => return Some(HttpAnswer { status, body: body.into() }),
+            Act::Craft(status, craft) => {
+                return Some(HttpAnswer { status, body: craft(message) });
+            }
             Act::SameReplyAgain => return Some(ok(self.last_reply.clone())),
             Act::ReplyTo(other) => {
                 let reply = self.open(&other);
@@ -132,10 +146,11 @@ impl<'a> Server<'a> {
 
     /// Opens a request as any server does, and remembers the CSR.
     fn open(&mut self, message: &Bytes) -> Reply {
-        if let Verified::Poll(poll) = Pki::verify(message, AlgorithmPolicy::Modern).unwrap() {
-            return poll.reply;
+        let password = Secret::new(CHALLENGE);
+        if let Verified::Poll(poll) = Pki::verify(message, self.policy).unwrap() {
+            return poll.reply.with_password(&password, &provider());
         }
-        match self.pki.open(message, AlgorithmPolicy::Modern).unwrap() {
+        match self.pki.open_knowing(message, self.policy, &[password]).unwrap() {
             Opened::Enrol(enrolment) | Opened::Renew(enrolment) => {
                 self.csr = Some((*enrolment.csr).clone());
                 enrolment.reply
@@ -162,7 +177,7 @@ impl<'a> Server<'a> {
     }
 
     fn finish(&self, reply: Reply, act: &Act) -> Bytes {
-        let (provider, random) = (provider(), MessageRandom::new(&[0x5A; MessageRandom::OCTETS]));
+        let (provider, random) = (provider(), scep_test::requests::random(0x5A));
         let (attacker, attacker_key) = (attacker(self.pki), attacker_key());
         let (signer, key): (_, &dyn SigningKey) = match act {
             Act::SignedByAttacker => (&attacker, &attacker_key),

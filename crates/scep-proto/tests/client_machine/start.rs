@@ -174,7 +174,8 @@ fn a_signer_whose_key_cannot_receive_an_answer_is_refused_at_once() {
     let ec = keys::software("p256-device");
     let signer = pki.issue("device", &[9], Role::Device, ec.spki());
     let provider = scep_crypto::aws_lc_rs::provider();
-    let refused = Enrolment::start(settings(pki), device.csr, signer, provider);
+    let csr = scep_test::requests::csr("device", None, &[], &*device.key);
+    let refused = Enrolment::start(settings(pki), csr, signer, provider);
     assert_eq!(refused.unwrap_err(), Error::Unsupported(Unsupported::ReplyKey(KeyKind::P256)));
 }
 

@@ -55,20 +55,35 @@ pub(crate) struct Host {
     pub(crate) waits: Vec<Duration>,
     pub(crate) states: Vec<State>,
     drawn: u8,
+    repeated: bool,
 }
 
 impl Host {
     pub(crate) fn new() -> Self {
-        Self { now: NOW, requests: Vec::new(), waits: Vec::new(), states: Vec::new(), drawn: 0 }
+        Self {
+            now: NOW,
+            requests: Vec::new(),
+            waits: Vec::new(),
+            states: Vec::new(),
+            drawn: 0,
+            repeated: true,
+        }
+    }
+
+    /// One whose octets differ from each other, too: triple DES takes no key of equal parts.
+    pub(crate) fn with_distinct_octets() -> Self {
+        Self { repeated: false, ..Self::new() }
     }
 
     pub(crate) fn turn(&mut self) -> Turn {
         self.drawn += 1;
-        Turn {
-            now: self.now,
-            transaction_id: [self.drawn; 16],
-            message: MessageRandom::new(&[self.drawn; MessageRandom::OCTETS]),
-        }
+        let drawn = self.drawn;
+        let message = if self.repeated {
+            MessageRandom::new(&[drawn; MessageRandom::OCTETS])
+        } else {
+            scep_test::requests::random(drawn)
+        };
+        Turn { now: self.now, transaction_id: [self.drawn; 16], message }
     }
 
     /// Drives the machine to its end.

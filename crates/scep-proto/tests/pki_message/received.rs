@@ -338,7 +338,7 @@ fn weak_ciphers_in_a_reply_are_named() {
         (ContentCipher::DesCbc, AlgorithmPolicy::Obsolete),
     ] {
         let message = reply("0", to_device(&certs_only(&[&issued()]), cipher).build());
-        assert_eq!(refused(&message), Unsupported::Cipher(cipher).into());
+        assert_eq!(refused(&message), Unsupported::ReplyCipher(cipher).into());
         assert!(receive_under(message.build(), needed).is_ok());
     }
 }

@@ -9,7 +9,7 @@ use scep_proto::{ApiMisuse, FailInfo, Unsupported};
 use scep_test::craft::{NULL, SignedMessage, algorithm, octets, printable};
 use scep_test::keys;
 use scep_test::pki::{NOW, Pki, Role, finish};
-use scep_test::requests::{Device, Draft, random};
+use scep_test::requests::{Device, Draft, csr, random};
 use scep_types::oid::{self, Oid};
 use scep_types::{
     AlgorithmPolicy, Certificate, ContentCipher, DecryptionKey, DigestAlgorithm, KeyKind,
@@ -355,7 +355,8 @@ fn an_ecdsa_signer_names_the_algorithm_without_parameters() {
 // R-3.1-07, R-3.1-04
 #[test]
 fn a_signer_that_cannot_receive_a_success_is_known_before_anything_is_issued() {
-    let device = Device::new("device", keys::software("p256-device"));
+    let mut device = Device::new("device", keys::software("p256-device"));
+    device.csr = csr("device", None, &[], &*device.key);
     let enrolment = open(&device.enrol(&Draft::default(), pki()).message, AlgorithmPolicy::Modern);
     let refused = enrolment.reply.check_encryptable().unwrap_err();
     assert_eq!(refused, Unsupported::ReplyKey(KeyKind::P256).into());

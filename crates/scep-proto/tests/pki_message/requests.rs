@@ -151,7 +151,8 @@ fn nothing_is_encrypted_to_a_key_that_cannot_decrypt() {
         signing_time: None,
         provider: &provider(),
     };
-    let refused = scep_proto::client::build(Payload::Enrol(&device().csr), settings, &random(1));
+    let csr = requests::csr("device", None, &[], &*device().key);
+    let refused = scep_proto::client::build(Payload::Enrol(&csr), settings, &random(1));
     assert_eq!(refused.unwrap_err(), Error::ApiMisuse(ApiMisuse::RecipientKey));
 }
 

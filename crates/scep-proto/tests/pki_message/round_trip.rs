@@ -97,7 +97,7 @@ fn check_sealed(message: &Bytes, kind: Kind, sealed: SealedKind, draft: &Draft) 
         (Kind::PkcsReq, SealedKind::Enrol, Opened::Enrol(enrolment))
         | (Kind::RenewalReq, SealedKind::Renew, Opened::Renew(enrolment)) => {
             assert_eq!(*enrolment.csr, device().csr);
-            assert_eq!(enrolment.recipient, 0);
+            assert_eq!(enrolment.recipient, Some(0));
             enrolment.reply
         }
         (Kind::GetCert, SealedKind::GetCert, Opened::GetCert(query))

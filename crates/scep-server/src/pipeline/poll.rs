@@ -20,16 +20,16 @@ pub(super) async fn answer(
     now: UnixTime,
     facts: &mut Facts,
 ) -> Judged {
-    let Poll { signer, reply } = request;
+    let Poll { signer, mut reply } = request;
     facts.found_algorithms(&reply);
-    let verdict = poll(inner, &signer, &reply, now, facts).await;
+    let verdict = poll(inner, &signer, &mut reply, now, facts).await;
     Judged { reply, verdict }
 }
 
 async fn poll(
     inner: &Arc<Inner>,
     signer: &Certificate,
-    reply: &Reply,
+    reply: &mut Reply,
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Granted, Error> {
@@ -43,6 +43,8 @@ async fn poll(
     let store = &inner.config.host.store;
     match store.poll(&transaction, &signer_key, inner.terms, now).await? {
         Polled::Issued(issued) => {
+            // The challengePassword went with the request: a key that cannot encrypt asks again by PKCSReq.
+            reply.check_encryptable()?;
             let certificate = Certificate::parse(issued.certificate.der);
             let certificate = certificate.map_err(scep_proto::Error::from)?;
             Ok(Granted::Repeated { certificate })
@@ -58,17 +60,14 @@ async fn poll(
 
 async fn approved(
     inner: &Arc<Inner>,
-    reply: &Reply,
+    reply: &mut Reply,
     csr: Bytes,
     (reservation, operator): (Reservation, Operator),
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Granted, Error> {
-    let proven = match reply.check_encryptable() {
-        Ok(()) => inner.run(move |inner| prove(inner, csr)).await.and_then(|proven| proven),
-        Err(error) => Err(error.into()),
-    };
-    match proven {
+    let proven = inner.run(move |inner| prove(inner, csr)).await.and_then(|proven| proven);
+    match proven.and_then(|csr| encryptable(inner, reply, csr)) {
         Ok(csr) => {
             facts.found_csr(&csr, None);
             issue::approved(inner, &csr, &operator, reservation, now).await
@@ -78,6 +77,15 @@ async fn approved(
             Err(error)
         }
     }
+}
+
+/// Checks that the answer can be encrypted, with the challengePassword that was queued where the signer's key cannot.
+fn encryptable(inner: &Inner, reply: &mut Reply, csr: VerifiedCsr) -> Result<VerifiedCsr, Error> {
+    if let Some(challenge) = csr.challenge_password() {
+        *reply = reply.clone().with_password(challenge, inner.provider());
+    }
+    reply.check_encryptable()?;
+    Ok(csr)
 }
 
 /// What was queued was proven then, and is proven again: the store is not trusted with that.

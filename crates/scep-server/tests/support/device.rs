@@ -146,7 +146,11 @@ impl Device {
             MessageKind::GetCrl => Payload::GetCrl { issuer, serial: &[1] },
         };
         let drawn = MessageRandom::new(&random());
-        let (unsigned, awaiting) = client::build(payload, settings, &drawn).unwrap();
+        let built = match &self.challenge {
+            Some(challenge) => client::build_with_password(payload, settings, challenge, &drawn),
+            None => client::build(payload, settings, &drawn),
+        };
+        let (unsigned, awaiting) = built.unwrap();
         let signature = self.signer_key.sign(unsigned.scheme(), unsigned.bytes()).unwrap();
         Sent { message: unsigned.finish(&signature), awaiting }
     }

@@ -4,6 +4,7 @@ use scep_types::oid::{self, Oid};
 use scep_types::{Certificate, ContentCipher, ContentKey, KeyTransport};
 
 use super::parts::{algorithm, issuer_and_serial, octets, primitive, write_content_info};
+use super::password::{Derivation, PasswordRecipient};
 
 /// A ContentInfo with EnvelopedData (RFC 5652 §6.1).
 #[derive(Debug, Clone)]
@@ -32,6 +33,43 @@ impl Envelope {
         Self {
             version: 0,
             recipients: vec![key_transport(&rid, KeyTransport::Pkcs1v15, recipient.spki(), &key)],
+            content_type: oid::ID_DATA,
+            algorithm: algorithm(cipher.oid(), Some(&octets(&iv))),
+            encrypted_content: primitive(Tag::context(0), &ciphertext),
+        }
+    }
+
+    /// An honest one for whoever knows a password, the content key of [`content_key`].
+    #[must_use]
+    pub fn by_password(
+        plaintext: &[u8],
+        derivation: &Derivation,
+        password: &str,
+        cipher: ContentCipher,
+    ) -> Self {
+        let recipient = PasswordRecipient::new(derivation, password, &content_key(cipher));
+        Self::around(plaintext, recipient.build(), cipher)
+    }
+
+    /// One of version 3 around any RecipientInfo, the content key of [`content_key`].
+    #[must_use]
+    pub fn around(plaintext: &[u8], recipient: Vec<u8>, cipher: ContentCipher) -> Self {
+        Self::with_key(plaintext, recipient, cipher, &content_key(cipher))
+    }
+
+    /// One of version 3 around any RecipientInfo and content key.
+    #[must_use]
+    pub fn with_key(
+        plaintext: &[u8],
+        recipient: Vec<u8>,
+        cipher: ContentCipher,
+        key: &ContentKey,
+    ) -> Self {
+        let iv = vec![0x11; cipher.block_len()];
+        let ciphertext = provider().envelope.encrypt(cipher, key, &iv, plaintext).unwrap();
+        Self {
+            version: 3,
+            recipients: vec![recipient],
             content_type: oid::ID_DATA,
             algorithm: algorithm(cipher.oid(), Some(&octets(&iv))),
             encrypted_content: primitive(Tag::context(0), &ciphertext),

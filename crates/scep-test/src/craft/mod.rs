@@ -5,6 +5,7 @@
 
 mod enveloped;
 mod parts;
+mod password;
 mod signed;
 
 pub use enveloped::{Envelope, content_key, key_transport, key_transport_with};
@@ -12,4 +13,5 @@ pub use parts::{
     NULL, algorithm, constructed, digest_of, issuer_and_serial, key_identifier, name_and_serial,
     octets, primitive, printable,
 };
+pub use password::{Derivation, PasswordRecipient, pbkdf2};
 pub use signed::{Attribute, Content, Order, Signed, SignedMessage, Signer};

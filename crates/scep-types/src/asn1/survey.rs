@@ -30,9 +30,9 @@ pub fn survey(input: &[u8], limits: Limits) -> Result<usize, Asn1Error> {
     if input.len() > limits.size {
         return Err(Asn1Error::TooLarge { size: input.len(), limit: limits.size });
     }
-    let mut elements = 0;
+    let mut elements = 0_usize;
     walk(input, limits.depth, &mut |_| {
-        elements += 1;
+        elements = elements.saturating_add(1);
         if elements > limits.elements {
             return Err(Asn1Error::TooManyElements { limit: limits.elements });
         }
@@ -54,13 +54,13 @@ fn walk(
     visit: &mut dyn FnMut(&Header) -> Result<(), Asn1Error>,
 ) -> Result<usize, Asn1Error> {
     let mut open = Open::new();
-    let mut at = 0;
+    let mut at = 0_usize;
     loop {
         let bound = open.innermost().map_or(input.len(), |level| level.bound);
         let rest = input.get(at..bound).unwrap_or_default();
         let header = Header::parse(rest)?;
         visit(&header)?;
-        at += header.size;
+        at = at.saturating_add(header.size);
         match (header.tag, header.constructed, header.length) {
             // Exactly two octets: Reader cuts off as many, so a padded length must not pass for it.
             (Tag::END_OF_CONTENTS, false, Some(0))

@@ -34,6 +34,12 @@ impl DerWriter {
         Self { out: Vec::with_capacity(octets) }
     }
 
+    /// An empty writer with room for these parts and `beside` octets more: a buffer that grows leaves copies behind.
+    #[must_use]
+    pub fn with_room_for(parts: &[&[u8]], beside: usize) -> Self {
+        Self::with_capacity(parts.iter().fold(beside, |sum, part| sum.saturating_add(part.len())))
+    }
+
     /// A constructed element with the elements that `content` writes.
     pub fn constructed(&mut self, tag: Tag, content: impl FnOnce(&mut Self)) {
         self.patched(tag.constructed(), content);
@@ -86,7 +92,7 @@ impl DerWriter {
         let digits = magnitude.get(zeros..).unwrap_or_default();
         let pad = digits.first().is_none_or(|first| first & 0x80 != 0);
         self.out.push(Tag::INTEGER.primitive());
-        self.length(digits.len() + usize::from(pad));
+        self.length(digits.len().saturating_add(usize::from(pad)));
         if pad {
             self.out.push(0);
         }
@@ -130,29 +136,31 @@ impl DerWriter {
     /// Writes the identifier, one length octet and the content, then widens the length if it needs more.
     fn patched(&mut self, identifier: u8, content: impl FnOnce(&mut Self)) {
         self.out.push(identifier);
+        let length_at = self.out.len();
         self.out.push(0);
         let start = self.out.len();
         content(self);
-        let length = self.out.len() - start;
+        let length = self.out.len().saturating_sub(start);
         if let (Ok(short @ 0..=0x7F), Some(octet)) =
-            (u8::try_from(length), self.out.get_mut(start - 1))
+            (u8::try_from(length), self.out.get_mut(length_at))
         {
             *octet = short; // most elements are short: nothing has to move
             return;
         }
         let (octets, used) = length_octets(length);
-        let octets = octets.get(octets.len() - used..).unwrap_or_default();
-        let end = self.out.len();
-        self.out.resize(end + used - 1, 0);
-        self.out.copy_within(start..end, start + used - 1);
-        if let Some(place) = self.out.get_mut(start - 1..start + used - 1) {
+        let octets = octets.get(octets.len().saturating_sub(used)..).unwrap_or_default();
+        let (end, more) = (self.out.len(), used.saturating_sub(1));
+        let moved = start.saturating_add(more);
+        self.out.resize(end.saturating_add(more), 0);
+        self.out.copy_within(start..end, moved);
+        if let Some(place) = self.out.get_mut(length_at..moved) {
             place.copy_from_slice(octets);
         }
     }
 
     fn length(&mut self, length: usize) {
         let (octets, used) = length_octets(length);
-        self.out.extend_from_slice(octets.get(octets.len() - used..).unwrap_or_default());
+        self.out.extend(octets.iter().skip(octets.len().saturating_sub(used)));
     }
 }
 
@@ -165,10 +173,10 @@ fn length_octets(length: usize) -> ([u8; 9], usize) {
     }
     let digits = (length as u64).to_be_bytes();
     let zeros = digits.iter().take_while(|octet| **octet == 0).count();
-    let used = digits.len() - zeros;
+    let used = digits.len().saturating_sub(zeros);
     octets.iter_mut().skip(1).zip(digits).for_each(|(octet, digit)| *octet = digit);
     if let Some(first) = octets.get_mut(zeros) {
         *first = 0x80 | u8::try_from(used).unwrap_or(8);
     }
-    (octets, used + 1)
+    (octets, used.saturating_add(1))
 }
