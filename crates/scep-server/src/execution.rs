@@ -19,6 +19,8 @@ pub enum Execution {
 pub struct WorkerPool {
     workers: Arc<Semaphore>,
     admissions: Arc<Semaphore>,
+    /// Places of `admissions`.
+    places: u32,
 }
 
 /// A place in the pool; dropping it frees the place.
@@ -38,11 +40,26 @@ impl WorkerPool {
     #[must_use]
     pub fn new(workers: NonZeroUsize, queue: usize) -> Self {
         let workers = workers.get().min(Semaphore::MAX_PERMITS);
-        let admissions = workers.saturating_add(queue).min(Semaphore::MAX_PERMITS);
+        let places = workers.saturating_add(queue).min(Semaphore::MAX_PERMITS);
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        let admissions = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
             workers: Arc::new(Semaphore::new(workers)),
             admissions: Arc::new(Semaphore::new(admissions)),
+            places,
         }
+    }
+
+    /// Waits until no request is at work, and takes no more from then on.
+    ///
+    /// After the last connection ended there may still be requests whose clients went away: they are carried out all the
+    /// same, so a program waits for them before it ends.
+    pub async fn close(&self) {
+        // All places are taken and never given back; one that cannot be had was closed before.
+        if let Ok(all) = self.admissions.acquire_many(self.places).await {
+            all.forget();
+        }
+        self.admissions.close();
     }
 }
 

@@ -39,7 +39,8 @@
 //! *Keys.* A key at hand signs on a bounded [`WorkerPool`], never on the threads of the runtime; one elsewhere is a
 //! [`Signer`], and what it answers is verified. *Retries.* The same request again (transaction, signer's key, CSR) gets
 //! the same certificate in a fresh answer, even if its challenge has ended since. *Overload.* A request that finds no
-//! place gets HTTP 503 with Retry-After before any RSA work; so does one that is at work already.
+//! place gets HTTP 503 with Retry-After before any RSA work; so does one that is at work already. [`limited`] puts rates
+//! before that. *Change.* A [`HotRouter`] takes other endpoints, profiles, keys and anchors between requests.
 #![forbid(unsafe_code)]
 
 mod compliance;
@@ -54,8 +55,12 @@ mod moment;
 mod pipeline;
 mod signer;
 
+#[cfg(feature = "tls")]
+pub use self::http::TlsConfig;
 pub use self::http::{
-    Clock, ScepService, ServeLimits, SystemClock, router, serve, serve_with_limits,
+    Clock, ForwardedHeader, HotRouter, Listener, PeerAddress, PeerConnections, Rate, Refusals,
+    RequestLimits, ScepService, ServeLimits, SystemClock, TrustedProxies, limited, router, serve,
+    serve_with_limits,
 };
 pub use compliance::{Compliance, ComplianceCheck, ComplianceFault, ComplianceRequest};
 pub use crl::{CrlPublisher, crl_router};

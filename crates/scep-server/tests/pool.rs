@@ -85,6 +85,34 @@ async fn a_client_that_goes_away_does_not_stop_what_it_began() {
     panic!("nothing was issued");
 }
 
+#[tokio::test]
+async fn a_pool_closes_once_what_was_begun_is_done_even_for_a_client_that_went_away() {
+    let (blocking, at_work, release) = BlockingKey::new(key("rsa2048-ra"));
+    let pool = WorkerPool::new(NonZeroUsize::MIN, 8);
+    let server = Server::with_password(|config| {
+        open_with(config, blocking);
+        config.host.execution = Execution::Pool(pool.clone());
+    });
+    let message = Device::new("phone").challenge(PASSWORD).ask(&server).message;
+    let request = Request::builder().method(Method::POST).uri("/scep");
+    let request = request.body(axum::body::Body::from(message.clone())).unwrap();
+    let answer = tokio::spawn(server.router().oneshot(request));
+    wait(&at_work).await;
+    answer.abort();
+    let closing = tokio::spawn(async move { pool.close().await });
+    let early = tokio::time::timeout(std::time::Duration::from_millis(200), async {
+        while !closing.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(early.await.is_err(), "the request is still at work");
+    assert_eq!(server.post(message.clone()).await.status, 503, "no more are taken");
+    release.send(()).unwrap();
+    closing.await.unwrap();
+    assert_eq!(server.certificates(), 1);
+    assert_eq!(server.post(message).await.status, 503, "nor afterwards");
+}
+
 fn open_with(config: &mut EndpointConfig, key: Arc<BlockingKey>) {
     let certificate = config.authority.ra.certificate.clone();
     config.authority.ra.recipients = vec![RecipientKey { certificate, key }];

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::serve::admin::tokens::Role;
+
 /// A SCEP server: devices enrol by static password, signed challenge, or an operator's approval.
 #[derive(Debug, Parser)]
 #[command(name = "scepd", version, after_help = EXIT_CODES)]
@@ -18,6 +20,102 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Shows the whole way on this machine: a fresh CA, a device that enrols, and the attacks that fail
     Demo(DemoArgs),
+    /// Serves devices; in a directory without a configuration, with a fresh CA and a random password
+    Serve(ServeArgs),
+    /// Explains every mistake of a configuration and of the files it names, and changes nothing
+    Check(CheckArgs),
+    /// Shows how a configuration is written
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Manages who may use the admin API
+    #[command(subcommand)]
+    Admin(AdminCommand),
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration; without it that of --dir, which is written if there is none
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "listen"])]
+    pub(crate) config: Option<PathBuf>,
+    /// Where a first configuration, a CA and a password are written
+    #[arg(long, value_name = "DIRECTORY", default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The address in a first configuration [default: 127.0.0.1:8894]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+/// What is managed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Bearer tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// What is done with tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes a token and prints it, once
+    New(NewTokenArgs),
+    /// Lists names, roles and times
+    List(TokensArgs),
+    /// Takes a token away
+    Remove(RemoveTokenArgs),
+}
+
+/// A token to be made.
+#[derive(Debug, Args)]
+pub(crate) struct NewTokenArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "scepd.toml")]
+    pub(crate) config: PathBuf,
+    /// Whose it is: decisions are recorded under this name
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it allows
+    #[arg(long, value_enum)]
+    pub(crate) role: Role,
+}
+
+/// Which tokens.
+#[derive(Debug, Args)]
+pub(crate) struct TokensArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "scepd.toml")]
+    pub(crate) config: PathBuf,
+}
+
+/// A token to be taken away.
+#[derive(Debug, Args)]
+pub(crate) struct RemoveTokenArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "scepd.toml")]
+    pub(crate) config: PathBuf,
+    /// Whose it is
+    #[arg(long)]
+    pub(crate) name: String,
+}
+
+/// What is checked.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "scepd.toml")]
+    pub(crate) config: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is shown.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Prints a commented configuration with every setting
+    Example,
+    /// Prints the JSON schema of configurations
+    Schema,
 }
 
 /// Settings of the demo.
@@ -51,6 +149,6 @@ impl DemoArgs {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  as asked
-  1  a line of the demonstration did not come out as it should
+  1  a line of the demonstration did not come out as it should, or the configuration has mistakes
   2  the command line is wrong
   3  the address cannot be bound, a directory not written, or another fault of the machine";

@@ -7,8 +7,13 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 
+mod check;
 mod cli;
+mod config;
 mod demo;
+mod pki;
+mod serve;
+mod x509;
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
@@ -16,9 +21,15 @@ fn main() -> ExitCode {
         Err(help) if shows_help(&help) => help.exit(),
         Err(error) => return one_line(&error),
     };
-    log_to_stderr();
+    if !matches!(cli.command, cli::Command::Serve(_)) {
+        log_to_stderr(); // a server's log is as its configuration says
+    }
     let outcome = match cli.command {
         cli::Command::Demo(args) => demo::run(&args),
+        cli::Command::Serve(args) => serve::run(&args),
+        cli::Command::Admin(command) => serve::admin::command::run(&command),
+        cli::Command::Check(args) => check::check(&args),
+        cli::Command::Config(command) => check::config(&command),
     };
     match outcome {
         Ok(code) => code,

@@ -38,6 +38,9 @@ pub struct RegistrationAuthority {
     /// Whom requests may be encrypted to: GetCACert hands out the first; the others still open what clients send that
     /// keep an older one.
     pub recipients: Vec<RecipientKey>,
+    /// RAs that were handed out before: each opens what is encrypted to it and signs the answer, since a client that
+    /// keeps an older GetCACert answer believes no other. Theirs are not looked at.
+    pub earlier: Vec<Self>,
 }
 
 /// A certificate that requests are encrypted to, and its key.
@@ -65,7 +68,12 @@ impl RegistrationAuthority {
         K: SigningKey + DecryptionKey + 'static,
     {
         let recipient = RecipientKey { certificate: certificate.clone(), key: key.clone() };
-        Self { certificate, signing: Signing::Local(key), recipients: vec![recipient] }
+        Self {
+            certificate,
+            signing: Signing::Local(key),
+            recipients: vec![recipient],
+            earlier: Vec::new(),
+        }
     }
 
     /// No RA: the CA's own key signs the answers and opens the requests.
@@ -73,7 +81,28 @@ impl RegistrationAuthority {
     pub fn of_ca(ca: &CertificateAuthority, key: Arc<dyn DecryptionKey>) -> Self {
         let certificate = ca.issuer.certificate().clone();
         let recipient = RecipientKey { certificate: certificate.clone(), key };
-        Self { certificate, signing: ca.signing.clone(), recipients: vec![recipient] }
+        Self {
+            certificate,
+            signing: ca.signing.clone(),
+            recipients: vec![recipient],
+            earlier: Vec::new(),
+        }
+    }
+
+    /// The same RA after others, whose clients are still served.
+    #[must_use]
+    pub fn with_earlier(self, earlier: Vec<Self>) -> Self {
+        Self { earlier, ..self }
+    }
+
+    /// This RA, then the earlier ones.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.earlier)
+    }
+
+    /// All that open requests, each with the RA whose it is.
+    pub(crate) fn openers(&self) -> impl Iterator<Item = (&Self, &RecipientKey)> {
+        self.all().flat_map(|ra| ra.recipients.iter().map(move |recipient| (ra, recipient)))
     }
 
     /// The certificates that are handed out: the signer's, and the recipient's if it is another.

@@ -100,10 +100,10 @@ fn check_keys(authority: &Authority) -> Result<(), Misconfigured> {
     if ca.signing.spki() != ca.issuer.certificate().spki() {
         return Err(Misconfigured::Key(CertificateRole::CaBehindRa));
     }
-    if ra.signing.spki() != ra.certificate.spki() {
+    if ra.all().any(|ra| ra.signing.spki() != ra.certificate.spki()) {
         return Err(Misconfigured::Key(CertificateRole::SigningRa));
     }
-    for (position, recipient) in ra.recipients.iter().enumerate() {
+    for (position, (_, recipient)) in ra.openers().enumerate() {
         if recipient.key.spki() != recipient.certificate.spki() {
             return Err(Misconfigured::Key(CertificateRole::DecryptingRa));
         }

@@ -1,15 +1,21 @@
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+use super::{Listener, PeerAddress};
 
 /// What a peer may cost before anything is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +23,7 @@ use tokio::sync::Semaphore;
 pub struct ServeLimits {
     /// Connections at a time, each of which may fill a head and a body; more wait in the backlog of the socket.
     pub connections: usize,
-    /// How long a request's head may take, and how long a connection may be idle.
+    /// How long a request's head and a TLS handshake may take, and how long a connection may be idle.
     pub head_timeout: Duration,
     /// Octets of a request's head: request line and headers. At least 8 KiB; hyper takes a request target of up to
     /// 65,534 octets, so 128 KiB leaves as much again for the headers.
@@ -40,47 +46,102 @@ impl Default for ServeLimits {
 /// Serves a router over HTTP/1 with the default [`ServeLimits`] until `shutdown` is ready, then drains.
 ///
 /// HTTP/1.0 without Host works, as do request targets far longer than axum's own server takes.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: impl Into<Listener>,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
     serve_with_limits(listener, router, ServeLimits::default(), shutdown).await;
 }
 
 /// As [`serve`], with other limits.
 pub async fn serve_with_limits(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     limits: ServeLimits,
     shutdown: impl Future<Output = ()>,
 ) {
+    let listener = listener.into();
     let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let http = http(&limits);
     let connections = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
         let next = async {
             // Never closed; if it were, nothing more is accepted.
             let place = Arc::clone(&places).acquire_owned().await.ok()?;
-            Some((accept(&listener).await, place))
+            Some((accept(&listener.socket).await, place))
         };
-        let (stream, place) = tokio::select! {
+        let ((stream, peer), place) = tokio::select! {
             () = &mut shutdown => break,
             next = next => match next {
                 Some(next) => next,
                 None => break,
             },
         };
-        let service = TowerToHyperService::new(router.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
+        let counted = listener.peers.as_ref().map(|peers| peers.admit(peer.ip()));
+        if matches!(counted, Some(None)) {
+            tracing::debug!(%peer, "too many connections from this address");
+            continue;
+        }
+        let connection = Connection {
+            peer,
+            router: router.clone(),
+            limits,
+            watcher: connections.watcher(),
+            #[cfg(feature = "tls")]
+            tls: listener.tls.as_ref().map(super::TlsConfig::acceptor),
+        };
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection");
-            }
-            drop(place);
+            connection.serve(stream).await;
+            drop((place, counted));
         });
     }
     drop(listener);
     if tokio::time::timeout(limits.drain, connections.shutdown()).await.is_err() {
         tracing::warn!("connections were cut off by the shutdown");
+    }
+}
+
+/// A connection that was accepted, and all it is served with.
+struct Connection {
+    peer: SocketAddr,
+    router: Router,
+    limits: ServeLimits,
+    watcher: Watcher,
+    #[cfg(feature = "tls")]
+    tls: Option<tokio_rustls::TlsAcceptor>,
+}
+
+impl Connection {
+    #[cfg(feature = "tls")]
+    async fn serve(mut self, stream: TcpStream) {
+        let Some(acceptor) = self.tls.take() else { return self.speak(stream).await };
+        match tokio::time::timeout(self.limits.head_timeout, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "TLS handshake"),
+            Err(_) => tracing::debug!(peer = %self.peer, "TLS handshake: too slow"),
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn serve(self, stream: TcpStream) {
+        self.speak(stream).await;
+    }
+
+    async fn speak<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { peer, router, limits, watcher, .. } = self;
+        let service = router.map_request(move |mut request: http::Request<Incoming>| {
+            request.extensions_mut().insert(PeerAddress(peer));
+            request
+        });
+        let service = TowerToHyperService::new(service);
+        let connection = http(&limits).serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%peer, %error, "connection");
+        }
     }
 }
 
@@ -96,15 +157,15 @@ fn http(limits: &ServeLimits) -> http1::Builder {
 }
 
 /// The next connection, however often accepting fails: for want of file descriptors, or because the peer is gone.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     const PAUSE: Duration = Duration::from_millis(100);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "TCP_NODELAY");
                 }
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
                 tracing::warn!(%error, "accepting a connection");

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use self::report::Facts;
 pub(crate) use self::sign::signed;
 use crate::endpoint::Inner;
-use crate::{Endpoint, Error};
+use crate::{Endpoint, Error, RegistrationAuthority};
 
 /// What an endpoint answers to a PKIOperation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,17 @@ pub enum Response {
 struct Judged {
     reply: Reply,
     verdict: Result<Granted, Error>,
+    speaker: Speaker,
+}
+
+/// Which RA signs an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Speaker {
+    /// The one that GetCACert hands out.
+    #[default]
+    Current,
+    /// The one at this position among the earlier ones.
+    Earlier(usize),
 }
 
 /// What a request got.
@@ -113,12 +124,25 @@ async fn judge(
 }
 
 impl Judged {
+    fn new(reply: Reply, verdict: Result<Granted, Error>) -> Self {
+        Self { reply, verdict, speaker: Speaker::default() }
+    }
+
     fn refused(reply: Reply, error: impl Into<Error>) -> Self {
-        Self { reply, verdict: Err(error.into()) }
+        Self::new(reply, Err(error.into()))
     }
 }
 
 impl Inner {
+    /// The RA that signs an answer.
+    fn speaker(&self, speaker: Speaker) -> &RegistrationAuthority {
+        let ra = &self.config.authority.ra;
+        match speaker {
+            Speaker::Current => ra,
+            Speaker::Earlier(position) => ra.earlier.get(position).unwrap_or(ra),
+        }
+    }
+
     /// Runs `work` on a worker.
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,

@@ -23,7 +23,7 @@ pub(super) async fn answer(
     let Poll { signer, mut reply } = request;
     facts.found_algorithms(&reply);
     let verdict = poll(inner, &signer, &mut reply, now, facts).await;
-    Judged { reply, verdict }
+    Judged::new(reply, verdict)
 }
 
 async fn poll(

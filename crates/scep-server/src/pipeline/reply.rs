@@ -9,7 +9,7 @@ use scep_types::{Certificate, CryptoError, DigestAlgorithm, UnixTime};
 
 use super::report::{Facts, report};
 use super::sign::signed;
-use super::{Granted, Judged, Response};
+use super::{Granted, Judged, Response, Speaker};
 use crate::endpoint::Inner;
 use crate::error::Answer;
 use crate::{Error, Outcome};
@@ -29,7 +29,7 @@ pub(super) async fn conclude(
     now: UnixTime,
     facts: &Facts,
 ) -> Response {
-    let Judged { reply, verdict } = match judged {
+    let Judged { reply, verdict, speaker } = match judged {
         Ok(judged) => judged,
         Err(error) => return unanswerable(inner, &error, now, facts),
     };
@@ -45,7 +45,7 @@ pub(super) async fn conclude(
             Answer::Broken => return Response::Broken,
         },
     };
-    match write(inner, reply, content, now).await {
+    match write(inner, reply, content, speaker, now).await {
         Ok(message) => Response::Message(message),
         Err(error) => {
             tracing::error!(%error, "the answer was not signed");
@@ -87,15 +87,16 @@ async fn write(
     inner: &Arc<Inner>,
     reply: Reply,
     content: Content,
+    speaker: Speaker,
     now: UnixTime,
 ) -> Result<Bytes, Error> {
     if reply.digest() == DigestAlgorithm::Sha256 {
-        return write_as_asked(inner, reply, content, now).await;
+        return write_as_asked(inner, reply, content, speaker, now).await;
     }
-    match write_as_asked(inner, reply.clone(), content.clone(), now).await {
+    match write_as_asked(inner, reply.clone(), content.clone(), speaker, now).await {
         Err(Error::Crypto(CryptoError::Unsupported)) => {
             let reply = reply.with_digest(DigestAlgorithm::Sha256);
-            write_as_asked(inner, reply, content, now).await
+            write_as_asked(inner, reply, content, speaker, now).await
         }
         other => other,
     }
@@ -105,12 +106,13 @@ async fn write_as_asked(
     inner: &Arc<Inner>,
     reply: Reply,
     content: Content,
+    speaker: Speaker,
     now: UnixTime,
 ) -> Result<Bytes, Error> {
-    signed(inner, &inner.config.authority.ra.signing, move |inner| {
+    signed(inner, &inner.speaker(speaker).signing, move |inner| {
         let random = MessageRandom::new(&*inner.random()?);
         let settings = ReplySettings {
-            signer: &inner.config.authority.ra.certificate,
+            signer: &inner.speaker(speaker).certificate,
             provider: inner.provider(),
             now,
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scep_ca::Admitted;
-use scep_proto::server::{Enrolment, Opened, Recipient, Reply, Sealed, SealedKind};
+use scep_proto::server::{Enrolment, Lock, Opened, Recipient, Reply, Sealed, SealedKind};
 use scep_proto::{FailInfo, FallbackKey};
 use scep_store::{
     Begin, Begun, NewPending, Outcome, RequestId, Sha256, Submission, TransactionId, TransactionKey,
@@ -14,7 +14,7 @@ use super::authorise::{Authorised, authorise, check_keys};
 use super::intune::Attempt;
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
-use super::{Granted, Judged, issue};
+use super::{Granted, Judged, Speaker, issue};
 use crate::endpoint::Inner;
 use crate::intune::IntuneMode;
 use crate::moment::Moment;
@@ -59,6 +59,37 @@ pub(super) async fn answer(
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Judged, Error> {
+    let speaker = speaker(inner, &request);
+    let judged = judge(inner, request, now, facts).await?;
+    Ok(Judged { speaker, ..judged })
+}
+
+/// The RA that the client knows: the one it encrypted to. What no RA of ours can open is answered by the current one.
+fn speaker(inner: &Inner, request: &Sealed) -> Speaker {
+    let ra = &inner.config.authority.ra;
+    if ra.earlier.is_empty() {
+        return Speaker::Current;
+    }
+    let ours: Vec<_> = ra.openers().map(|(_, recipient)| &recipient.certificate).collect();
+    let Ok(Lock::Key(wrapped)) = request.clone().lock(&ours, inner.config.algorithms) else {
+        return Speaker::Current;
+    };
+    let opener = ra.openers().nth(wrapped.recipient()).map(|(opener, _)| opener);
+    let earlier = ra
+        .earlier
+        .iter()
+        .position(|earlier| opener.is_some_and(|opener| std::ptr::eq(opener, earlier)));
+    earlier.map_or(Speaker::Current, Speaker::Earlier)
+}
+
+/// # Errors
+/// There is nothing left to answer with.
+async fn judge(
+    inner: &Arc<Inner>,
+    request: Sealed,
+    now: UnixTime,
+    facts: &mut Facts,
+) -> Result<Judged, Error> {
     let moment = Moment::starting(now);
     let predecessor = match request.kind() {
         SealedKind::Enrol | SealedKind::Renew => predecessor(inner, &request).await,
@@ -85,7 +116,7 @@ pub(super) async fn answer(
                 }
                 Err(error) => Err(error),
             };
-            Ok(Judged { reply, verdict })
+            Ok(Judged::new(reply, verdict))
         }
     }
 }
@@ -102,7 +133,7 @@ fn open(
         Ok(drawn) => FallbackKey::new(*drawn),
         Err(error) => return refused(request.into_reply(), error.into()),
     };
-    let recipients = inner.config.authority.ra.recipients.iter().map(|recipient| Recipient {
+    let recipients = inner.config.authority.ra.openers().map(|(_, recipient)| Recipient {
         certificate: &recipient.certificate,
         key: recipient.key.as_ref(),
     });

@@ -14,8 +14,8 @@ use scep_server::{
 use scep_store::MemoryStore;
 use scep_types::{AlgorithmPolicy, Secret, UnixTime};
 
-use super::pki::{Pair, Pki};
-use super::x509;
+use crate::pki::{Pair, Pki};
+use crate::x509;
 
 /// Paths, by what they are for.
 pub(super) const STATIC: &str = "/scep/static";
@@ -29,6 +29,7 @@ const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// What all endpoints share.
 pub(super) struct Wiring<'a> {
     pub(super) pki: &'a Pki,
+    pub(super) mdm: &'a Pair,
     pub(super) password: &'a Secret,
     /// `http://address:port`, which challenges name as their audience.
     pub(super) origin: &'a str,
@@ -64,7 +65,7 @@ impl Wiring<'_> {
     }
 
     fn verifier(&self) -> Result<Verifier> {
-        let anchors = TrustAnchor::all_from_pem(&self.pki.mdm.certificate)?;
+        let anchors = TrustAnchor::all_from_pem(&self.mdm.certificate)?;
         let config = VerifierConfig::new(anchors, Some(format!("{}{SIGNED}", self.origin)));
         Ok(Verifier::new(config, &aws_lc_rs::provider())?)
     }

@@ -5,11 +5,9 @@ mod device;
 mod directory;
 mod endpoints;
 mod intune;
-mod pki;
 mod report;
 mod scenario;
 mod witness;
-mod x509;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -24,13 +22,17 @@ use scep_types::{Certificate, DigestAlgorithm, Secret, UnixTime, hex};
 use tokio::net::TcpListener;
 
 use crate::cli::DemoArgs;
+use crate::pki::{self, Pair, Pki};
+use crate::x509;
 use device::Device;
 use directory::Directory;
 use endpoints::{LEGACY, MANUAL, SIGNED, STATIC, Wiring};
-use pki::Pki;
 use report::{Form, Report};
 use scenario::Scenario;
 use witness::Witness;
+
+/// What the names of a demo's certificates begin with.
+const TITLE: &str = "SCEP Demo";
 
 /// Plays the demonstration and, unless told to end, keeps serving.
 pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
@@ -67,6 +69,7 @@ struct Stage {
     now: UnixTime,
     origin: String,
     pki: Pki,
+    mdm: Pair,
     password: Secret,
     witness: Arc<Witness>,
     endpoints: Vec<scep_server::Endpoint>,
@@ -77,24 +80,26 @@ impl Stage {
     fn set(directory: &Directory, listener: &TcpListener) -> Result<Self> {
         let now = now()?;
         let origin = format!("http://{}", listener.local_addr().context("reading the address")?);
-        let (pki, password) = (Pki::generate()?, password()?);
+        let (pki, mdm) = (Pki::generate(TITLE)?, pki::challenge_signer(TITLE)?);
+        let password = password()?;
         directory.public("ca.pem", &pki.ca.certificate)?;
         directory.private("ca.key", &pki.ca.key)?;
         directory.public("ra.pem", &pki.ra.certificate)?;
         directory.private("ra.key", &pki.ra.key)?;
-        directory.public("mdm.pem", &pki.mdm.certificate)?;
-        directory.private("mdm.key", &pki.mdm.key)?;
+        directory.public("mdm.pem", &mdm.certificate)?;
+        directory.private("mdm.key", &mdm.key)?;
         directory.private("password.txt", password.expose())?;
         let witness = Arc::new(Witness::default());
         let wiring = Wiring {
             pki: &pki,
+            mdm: &mdm,
             password: &password,
             origin: &origin,
             observer: witness.clone(),
             now,
         };
         let endpoints = wiring.endpoints()?;
-        Ok(Self { now, origin, pki, password, witness, endpoints })
+        Ok(Self { now, origin, pki, mdm, password, witness, endpoints })
     }
 
     /// Plays the scenario and keeps the device's key and certificate.
@@ -111,7 +116,7 @@ impl Stage {
         let mut scenario = Scenario {
             signed_url: &url,
             ca: &ca,
-            mdm: scenario::mdm(&self.pki.mdm.key)?,
+            mdm: scenario::mdm(&self.mdm.key)?,
             witness: &self.witness,
             report,
             now: self.now,

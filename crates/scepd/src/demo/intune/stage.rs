@@ -19,11 +19,12 @@ use scep_store::MemoryStore;
 use scep_types::{AlgorithmPolicy, UnixTime};
 use tokio::net::TcpListener;
 
+use super::super::TITLE;
 use super::super::directory::Directory;
 use super::super::endpoints::authority;
 use super::super::now;
-use super::super::pki::Pki;
 use super::super::witness::Witness;
+use crate::pki::Pki;
 
 /// Where the endpoint is.
 pub(super) const INTUNE: &str = "/scep/intune";
@@ -50,7 +51,7 @@ impl Stage {
         let provider = aws_lc_rs::provider();
         let simulator = Simulator::start(SimulatorConfig::new(provider)).await?;
         let service = Arc::new(service(&simulator)?);
-        let pki = Pki::generate()?;
+        let pki = Pki::generate(TITLE)?;
         directory.public("ca.pem", &pki.ca.certificate)?;
 
         let witness = Arc::new(Witness::default());

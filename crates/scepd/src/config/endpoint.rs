@@ -1,0 +1,230 @@
+//! Endpoints as they are written. Each text here is the description of a key in the schema.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::values::{Interval, Located, SecretSource};
+
+/// A door: one way to be authorised, one CA, and what may be issued.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Endpoint {
+    /// Its name in the log, in metrics and in the store. Whoever changes it forgets its transactions.
+    pub(crate) name: Located<String>,
+    /// Under which path it is served; `/scep/` and the name if it is absent.
+    #[serde(default)]
+    pub(crate) path: Option<Located<String>>,
+    /// The one way in which an enrolment is authorised; its settings stand in the table of the same name.
+    pub(crate) mode: Located<ModeName>,
+    /// Settings of the mode `static`.
+    #[serde(default, rename = "static")]
+    pub(crate) static_: Option<Located<StaticMode>>,
+    /// Settings of the mode `signed`.
+    #[serde(default)]
+    pub(crate) signed: Option<Located<SignedMode>>,
+    /// Settings of the mode `manual`.
+    #[serde(default)]
+    pub(crate) manual: Option<Located<ManualMode>>,
+    /// The authority that issues; it may be absent if there is only one.
+    #[serde(default)]
+    pub(crate) authority: Option<Located<String>>,
+    /// The profile of every certificate; it may be absent if there is only one.
+    #[serde(default)]
+    pub(crate) profile: Option<Located<String>>,
+    /// Instead of `profile`, one for each use that a CSR's keyUsage names, as NDES has templates.
+    #[serde(default)]
+    pub(crate) profiles: Option<Located<ProfilesByUse>>,
+    /// Which algorithms of a peer are taken.
+    #[serde(default)]
+    pub(crate) algorithms: Algorithms,
+    /// Whether the key that signs a request must be the one it is for.
+    #[serde(default)]
+    pub(crate) signer_binding: SignerBindingName,
+    /// What GetCACert hands out.
+    #[serde(default)]
+    pub(crate) ca_certificates: CaCertificates,
+    /// What stands beside the issued certificate in an answer.
+    #[serde(default)]
+    pub(crate) reply_chain: ReplyChainName,
+    /// Whether a certificate that this endpoint issued authorises the next one.
+    #[serde(default)]
+    pub(crate) renewal: Renewal,
+    /// How long the same request gets the same certificate again.
+    #[serde(default = "default_replay_window")]
+    pub(crate) replay_window: Interval,
+    /// How long a request may be at work before another attempt may take it over.
+    #[serde(default = "default_lease")]
+    pub(crate) lease: Interval,
+    /// How many certificates a device may have in a while; any number if it is absent.
+    #[serde(default)]
+    pub(crate) device_allowance: Option<Allowance>,
+}
+
+/// How an enrolment is authorised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ModeName {
+    /// By one password that all devices share.
+    Static,
+    /// By a signed challenge (JWS) of one's own MDM, used once.
+    Signed,
+    /// By an operator, through the admin API.
+    Manual,
+    /// By Microsoft Intune's service; to come.
+    Intune,
+}
+
+/// Settings of the mode `static`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct StaticMode {
+    /// The password. Windows takes letters and digits only.
+    pub(crate) password: Located<SecretSource>,
+}
+
+/// Settings of the mode `signed`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct SignedMode {
+    /// Certificates or public keys of those who sign challenges, PEM; an expired certificate verifies nothing.
+    pub(crate) anchors: Located<PathBuf>,
+    /// The `aud` that challenges must claim, usually this endpoint's URL; without it challenges for any server are taken.
+    #[serde(default)]
+    pub(crate) audience: Option<String>,
+    /// How long after its issuance a challenge may live.
+    #[serde(default = "default_lifetime_cap")]
+    pub(crate) lifetime_cap: Interval,
+    /// How far the clocks of issuer and server may differ.
+    #[serde(default = "default_tolerance")]
+    pub(crate) tolerance: Interval,
+    /// How strictly challenges are read.
+    #[serde(default)]
+    pub(crate) compatibility: ChallengeCompatibility,
+}
+
+/// How strictly challenges are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ChallengeCompatibility {
+    /// As the standards say.
+    #[default]
+    Strict,
+    /// With the leniencies that challenges of certctl connectors need.
+    Certctl,
+}
+
+/// Settings of the mode `manual`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct ManualMode {
+    /// After how long a request that nobody decided is forgotten.
+    pub(crate) keep: Interval,
+}
+
+/// One profile for each use.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct ProfilesByUse {
+    /// For CSRs that ask for neither use alone, or for nothing.
+    pub(crate) general_purpose: Located<String>,
+    /// For CSRs that ask to sign only; the general one if it is absent.
+    #[serde(default)]
+    pub(crate) signature: Option<Located<String>>,
+    /// For CSRs that ask to encrypt only; the general one if it is absent.
+    #[serde(default)]
+    pub(crate) encryption: Option<Located<String>>,
+}
+
+/// Which algorithms of a peer are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Algorithms {
+    /// SHA-256 and longer, AES.
+    #[default]
+    Modern,
+    /// SHA-1 and triple DES as well: older Apple, Cisco and printers.
+    Legacy,
+    /// MD5 and single DES as well, which protect nothing: old Cisco images, micromdm's scepclient.
+    Obsolete,
+}
+
+/// Whether the key that signs a request must be the one it is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SignerBindingName {
+    /// It must.
+    #[default]
+    SameKey,
+    /// It need not: Windows signs with a key that it throws away.
+    Any,
+}
+
+/// What GetCACert hands out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CaCertificates {
+    /// The CA alone if it is its own RA, which Apple wants; else RA and CA.
+    #[default]
+    Auto,
+    /// The CA alone.
+    SingleCa,
+    /// RA and CA.
+    RaBundle,
+    /// RA, CA and all above it, which Windows under Intune wants.
+    Chain,
+}
+
+/// What stands beside the issued certificate in an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ReplyChainName {
+    /// Nothing: iOS takes the first certificate for its own.
+    #[default]
+    LeafOnly,
+    /// The CA.
+    WithIssuer,
+    /// The CA and all above it.
+    WithChain,
+}
+
+/// Whether a certificate that this endpoint issued authorises the next one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Renewal {
+    /// It does not.
+    #[default]
+    Deny,
+    /// It does, for the same names, unless it is revoked.
+    Allow {
+        /// How long after its end it still does.
+        grace: Interval,
+    },
+}
+
+/// How many certificates a device may have in a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Allowance {
+    /// How many, 1 to 1,000.
+    pub(crate) certificates: u32,
+    /// In how long.
+    pub(crate) window: Interval,
+}
+
+const fn default_replay_window() -> Interval {
+    Interval::seconds(60 * 60)
+}
+
+const fn default_lease() -> Interval {
+    Interval::seconds(30)
+}
+
+const fn default_lifetime_cap() -> Interval {
+    Interval::seconds(60 * 60)
+}
+
+const fn default_tolerance() -> Interval {
+    Interval::seconds(60)
+}

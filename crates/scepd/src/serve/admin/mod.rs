@@ -1,0 +1,11 @@
+//! The admin API: JSON over HTTP on its own loopback listener, for bearer tokens with roles; and Prometheus metrics.
+
+mod answer;
+pub(crate) mod command;
+mod metrics;
+mod pending;
+mod revoke;
+mod routes;
+pub(crate) mod tokens;
+
+pub(super) use routes::router;

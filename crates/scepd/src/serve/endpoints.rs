@@ -1,0 +1,283 @@
+//! From the configuration to endpoints, with all that can be found out before a request comes.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use intune_challenge::signed::{Compatibility, Leniencies, TrustAnchor, Verifier, VerifierConfig};
+use scep_ca::{Profile, Profiles, RequestedUse};
+use scep_crypto::aws_lc_rs;
+use scep_server::{
+    Authority, CaCertificateShape, DeviceAllowance, Endpoint, EndpointConfig, Error, Host,
+    Misconfigured, Mode, RenewalPolicy, ReplyChain, SignerBinding,
+};
+use scep_types::{AlgorithmPolicy, Certificate, UnixTime};
+
+use super::authorities::{self, Ready};
+use crate::config::endpoint::{
+    self, Algorithms, CaCertificates, ChallengeCompatibility, ModeName, Renewal, ReplyChainName,
+    SignedMode, SignerBindingName,
+};
+use crate::config::files::Files;
+use crate::config::mistake::{Fault, Findings};
+use crate::config::model::Config;
+use crate::config::values::Located;
+
+/// An endpoint, and what of it will expire.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) config: EndpointConfig,
+    pub(crate) mode: &'static str,
+    pub(crate) expiries: Vec<Expiry>,
+    /// Where its name stands in the configuration.
+    pub(crate) at: Range<usize>,
+}
+
+/// When something stops working.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expiry {
+    /// What it is: `ca`, `ra`, `earlier-ra`, `chain` or `anchor`.
+    pub(crate) role: &'static str,
+    pub(crate) subject: String,
+    pub(crate) not_after: UnixTime,
+}
+
+/// Builds endpoints.
+pub(crate) struct Doors<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) files: &'a Files,
+    pub(crate) authorities: BTreeMap<String, Ready>,
+    pub(crate) host: Host,
+    pub(crate) now: UnixTime,
+}
+
+impl Doors<'_> {
+    /// All that can be built; for each other one there is a mistake.
+    pub(crate) fn all(&self, findings: &mut Findings) -> Vec<Door> {
+        let profiles = self.profiles(findings);
+        let endpoints = self.config.endpoint.iter();
+        endpoints.filter_map(|endpoint| self.door(endpoint, &profiles, findings)).collect()
+    }
+
+    fn profiles(&self, findings: &mut Findings) -> BTreeMap<&str, Profile> {
+        let checked = self.config.profile.iter().filter_map(|(name, config)| {
+            let profile = Profile::new(config.value().clone()).map_err(|error| {
+                Fault::new(error.to_string(), "see the keys of a profile in `scepd config schema`")
+            });
+            Some((name.as_str(), findings.take(config.span(), profile)?))
+        });
+        checked.collect()
+    }
+
+    fn door(
+        &self,
+        endpoint: &Located<endpoint::Endpoint>,
+        profiles: &BTreeMap<&str, Profile>,
+        findings: &mut Findings,
+    ) -> Option<Door> {
+        let settings = endpoint.value();
+        let (mode, mut expiries) = self.mode(settings, findings)?;
+        let ready = self.authority(settings)?;
+        expiries.extend(authority_expiries(ready));
+        let authority = Authority {
+            ca: ready.ca.clone(),
+            ra: ready.ra.clone(),
+            profiles: select_profiles(settings, profiles)?,
+        };
+        let mut config =
+            EndpointConfig::new(settings.name.value(), mode, authority, self.host.clone());
+        apply(settings, &mut config);
+        let at = settings.name.span();
+        let built = Endpoint::new(config.clone(), self.now).map_err(|error| explain(&error));
+        let endpoint = findings.take(at.clone(), built)?;
+        let mode = mode_name(*settings.mode.value());
+        Some(Door { endpoint, config, mode, expiries, at })
+    }
+
+    fn authority(&self, settings: &endpoint::Endpoint) -> Option<&Ready> {
+        match &settings.authority {
+            Some(name) => self.authorities.get(name.value()),
+            None if self.config.authority.is_empty() => self.authorities.get(authorities::DEFAULT),
+            None => self.authorities.values().next(),
+        }
+    }
+
+    fn mode(
+        &self,
+        settings: &endpoint::Endpoint,
+        findings: &mut Findings,
+    ) -> Option<(Mode, Vec<Expiry>)> {
+        match settings.mode.value() {
+            ModeName::Static => {
+                let source = &settings.static_.as_ref()?.value().password;
+                let secret = self.files.secret(source.value());
+                let password = findings.take(source.span(), secret)?;
+                Some((Mode::Static(password), Vec::new()))
+            }
+            ModeName::Signed => self.signed(settings.signed.as_ref()?, findings),
+            ModeName::Manual => {
+                let keep = settings.manual.as_ref()?.value().keep.0;
+                Some((Mode::Manual { keep }, Vec::new()))
+            }
+            ModeName::Intune => None, // a mistake already
+        }
+    }
+
+    fn signed(
+        &self,
+        signed: &Located<SignedMode>,
+        findings: &mut Findings,
+    ) -> Option<(Mode, Vec<Expiry>)> {
+        let settings = signed.value();
+        if settings.audience.is_none() {
+            let what = "without `audience`, challenges that were made for another server are taken";
+            findings.warning(signed.span(), what, "add the audience that your MDM writes");
+        }
+        let at = settings.anchors.span();
+        let anchors = self.anchors(settings);
+        let anchors = findings.take(at.clone(), anchors)?;
+        let expiries = anchors.iter().filter_map(anchor_expiry).collect::<Vec<_>>();
+        for expired in expiries.iter().filter(|expiry| expiry.not_after < self.now) {
+            let what = format!("the anchor {} expired at {}", expired.subject, expired.not_after);
+            findings.warning(at.clone(), what, "it verifies nothing; replace it");
+        }
+        let verifier = Verifier::new(verifier_config(settings, anchors), &aws_lc_rs::provider());
+        let verifier = verifier.map_err(|error| {
+            Fault::new(error.to_string(), "correct the settings of the signed mode")
+        });
+        let verifier = findings.take(signed.span(), verifier)?;
+        Some((Mode::Signed(Arc::new(verifier)), expiries))
+    }
+
+    fn anchors(&self, settings: &SignedMode) -> Result<Vec<TrustAnchor>, Fault> {
+        let text = self.files.text(settings.anchors.value())?;
+        TrustAnchor::all_from_pem(&text).map_err(|error| {
+            let remedy = "give a PEM file of CERTIFICATE and PUBLIC KEY blocks";
+            Fault::new(format!("the anchors cannot be read: {error}"), remedy)
+        })
+    }
+}
+
+fn verifier_config(settings: &SignedMode, anchors: Vec<TrustAnchor>) -> VerifierConfig {
+    let mut config = VerifierConfig::new(anchors, settings.audience.clone());
+    config.lifetime_cap = settings.lifetime_cap.0;
+    config.tolerance = settings.tolerance.0;
+    config.compatibility = match settings.compatibility {
+        ChallengeCompatibility::Strict => Compatibility::Strict,
+        ChallengeCompatibility::Certctl => Compatibility::Certctl(Leniencies::ALL),
+    };
+    config
+}
+
+fn anchor_expiry(anchor: &TrustAnchor) -> Option<Expiry> {
+    let subject = anchor.subject().map(ToString::to_string).unwrap_or_default();
+    Some(Expiry { role: "anchor", subject, not_after: anchor.validity()?.not_after })
+}
+
+fn authority_expiries(ready: &Ready) -> Vec<Expiry> {
+    let expiry = |role: &'static str, certificate: &Certificate| Expiry {
+        role,
+        subject: certificate.subject().to_string(),
+        not_after: certificate.validity().not_after,
+    };
+    let ca = ready.ca.issuer.certificate();
+    let mut expiries = vec![expiry("ca", ca)];
+    if ready.ra.certificate != *ca {
+        expiries.push(expiry("ra", &ready.ra.certificate));
+    }
+    let earlier = ready.ra.earlier.iter();
+    expiries.extend(earlier.map(|ra| expiry("earlier-ra", &ra.certificate)));
+    expiries.extend(ready.ca.chain.iter().map(|above| expiry("chain", above)));
+    expiries
+}
+
+fn select_profiles(
+    settings: &endpoint::Endpoint,
+    profiles: &BTreeMap<&str, Profile>,
+) -> Option<Profiles> {
+    let named = |name: &Located<String>| profiles.get(name.value().as_str()).cloned();
+    let Some(by_use) = settings.profiles.as_ref().map(Located::value) else {
+        let profile = match &settings.profile {
+            Some(name) => named(name),
+            None => profiles.values().next().cloned(),
+        };
+        return profile.map(Profiles::new);
+    };
+    let mut selected = Profiles::new(named(&by_use.general_purpose)?);
+    if let Some(name) = &by_use.signature {
+        selected = selected.with(RequestedUse::Signature, named(name)?);
+    }
+    if let Some(name) = &by_use.encryption {
+        selected = selected.with(RequestedUse::Encryption, named(name)?);
+    }
+    Some(selected)
+}
+
+fn apply(settings: &endpoint::Endpoint, config: &mut EndpointConfig) {
+    config.path = settings.path();
+    config.algorithms = match settings.algorithms {
+        Algorithms::Modern => AlgorithmPolicy::Modern,
+        Algorithms::Legacy => AlgorithmPolicy::Legacy,
+        Algorithms::Obsolete => AlgorithmPolicy::Obsolete,
+    };
+    config.signer_binding = match settings.signer_binding {
+        SignerBindingName::SameKey => SignerBinding::SameKey,
+        SignerBindingName::Any => SignerBinding::Any,
+    };
+    config.ca_certificates = match settings.ca_certificates {
+        CaCertificates::Auto => CaCertificateShape::Auto,
+        CaCertificates::SingleCa => CaCertificateShape::SingleCa,
+        CaCertificates::RaBundle => CaCertificateShape::RaBundle,
+        CaCertificates::Chain => CaCertificateShape::Chain,
+    };
+    config.reply_chain = match settings.reply_chain {
+        ReplyChainName::LeafOnly => ReplyChain::LeafOnly,
+        ReplyChainName::WithIssuer => ReplyChain::WithIssuer,
+        ReplyChainName::WithChain => ReplyChain::WithChain,
+    };
+    config.renewal = match settings.renewal {
+        Renewal::Deny => RenewalPolicy::Deny,
+        Renewal::Allow { grace } => RenewalPolicy::AllowIssuedByUs { grace: grace.0 },
+    };
+    config.replay_window = settings.replay_window.0;
+    config.lease = settings.lease.0;
+    config.device_allowance = settings.device_allowance.map(|allowance| DeviceAllowance {
+        certificates: allowance.certificates,
+        window: allowance.window.0,
+    });
+}
+
+fn explain(error: &Error) -> Fault {
+    let remedy = match error {
+        Error::Misconfigured(misconfigured) => remedy(misconfigured),
+        _ => "",
+    };
+    Fault::new(error.to_string(), remedy)
+}
+
+fn remedy(misconfigured: &Misconfigured) -> &'static str {
+    match misconfigured {
+        Misconfigured::Path(_) => "use letters, digits, '-', '.', '_', '~' and single slashes",
+        Misconfigured::BlankPassword => "write a password into the file, letters and digits",
+        Misconfigured::Key(_) => "give the key that belongs to the certificate",
+        Misconfigured::Certificate { .. } => "issue a certificate that can do what it is for",
+        Misconfigured::NotIssuedByCa(_) => "give an RA certificate that this CA issued",
+        Misconfigured::Chain(_) => "give the chain in order, that of the CA's issuer first",
+        Misconfigured::HiddenRa => "use ca-certificates \"auto\" or \"ra-bundle\"",
+        Misconfigured::NoRa => "use ca-certificates \"auto\" or \"single-ca\", or give an RA",
+        Misconfigured::NothingKept => "keep requests for days: manual = { keep = \"7d\" }",
+        Misconfigured::Terms(_) => "use a lease of a second or more",
+        Misconfigured::DeviceAllowance(_) => "allow 1 to 1,000 certificates in a second or more",
+        _ => "see `scepd config example`",
+    }
+}
+
+fn mode_name(mode: ModeName) -> &'static str {
+    match mode {
+        ModeName::Static => "static",
+        ModeName::Signed => "signed",
+        ModeName::Manual => "manual",
+        ModeName::Intune => "intune",
+    }
+}

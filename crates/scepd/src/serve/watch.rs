@@ -1,0 +1,136 @@
+//! Everything that is known of decisions afterwards: counters, the newest ones with their reasons, the audit trail.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use scep_server::{Decision, Observer, Outcome};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::audit::Trail;
+
+/// Decisions that are kept in memory.
+const MOST_RECENT: usize = 1_000;
+/// Characters of a text that a peer chose.
+const LONGEST: usize = 512;
+
+/// Watches all endpoints, over reloads.
+#[derive(Debug)]
+pub(super) struct Watch {
+    counts: Mutex<BTreeMap<DecisionLabels, u64>>,
+    recent: Mutex<VecDeque<Record>>,
+    pub(super) trail: Trail,
+}
+
+/// By what decisions are counted. The values are few: names of endpoints, and labels that the code holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, EncodeLabelSet)]
+pub(super) struct DecisionLabels {
+    pub(super) endpoint: String,
+    pub(super) outcome: &'static str,
+    /// Why there is no certificate; empty where there is one.
+    pub(super) reason: &'static str,
+}
+
+/// A decision, as operators see it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Record {
+    /// RFC 3339.
+    at: String,
+    endpoint: String,
+    outcome: &'static str,
+    /// The stable label of the reason.
+    reason: Option<&'static str>,
+    /// The reason in words.
+    detail: Option<String>,
+    transaction_id: Option<String>,
+    message_type: Option<String>,
+    /// For whom a signed challenge was made.
+    device: Option<String>,
+    /// The subject of the CSR.
+    subject: Option<String>,
+    subject_alt_names: usize,
+    serial: Option<String>,
+    /// On which authorisation it was issued.
+    basis: Option<&'static str>,
+}
+
+impl Watch {
+    pub(super) fn new(trail: Trail) -> Self {
+        Self { counts: Mutex::default(), recent: Mutex::default(), trail }
+    }
+
+    /// How many decisions there were, by endpoint, outcome and reason.
+    pub(super) fn counts(&self) -> BTreeMap<DecisionLabels, u64> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The newest decisions, newest first.
+    pub(super) fn recent(&self, most: usize) -> Vec<Record> {
+        self.records().iter().rev().take(most).cloned().collect()
+    }
+
+    /// Writes what someone did through the admin API, or a signal, into the audit trail.
+    pub(super) fn acted(&self, at: &str, who: &str, what: &str, details: &Value) {
+        tracing::info!(who, what, %details, "admin");
+        self.trail.append(&json!({ "at": at, "who": who, "did": what, "details": details }));
+    }
+
+    fn count(&self, labels: DecisionLabels) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(labels).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn records(&self) -> MutexGuard<'_, VecDeque<Record>> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Watch {
+    fn decided(&self, decision: &Decision<'_>) {
+        let outcome = decision.outcome.label();
+        let reason = decision.outcome.error().map(scep_server::Error::label);
+        let endpoint = decision.endpoint.to_owned();
+        let labels = DecisionLabels { endpoint, outcome, reason: reason.unwrap_or_default() };
+        self.count(labels);
+        let record = Record::of(decision, reason);
+        self.trail.append(&record);
+        let mut recent = self.records();
+        if recent.len() >= MOST_RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(record);
+    }
+}
+
+impl Record {
+    fn of(decision: &Decision<'_>, reason: Option<&'static str>) -> Self {
+        let (serial, basis) = match decision.outcome {
+            Outcome::Issued { certificate, basis } => {
+                (Some(certificate.serial_hex()), Some(basis.label()))
+            }
+            Outcome::Repeated { certificate } => (Some(certificate.serial_hex()), None),
+            _ => (None, None),
+        };
+        Self {
+            at: decision.at.to_string(),
+            endpoint: decision.endpoint.to_owned(),
+            outcome: decision.outcome.label(),
+            reason,
+            detail: decision.outcome.error().map(|error| cut(&error.to_string())),
+            transaction_id: decision.transaction_id.map(|id| cut(&id.to_string())),
+            message_type: decision.message_type.map(|kind| kind.to_string()),
+            device: decision.device.map(cut),
+            subject: decision.subject.map(|subject| cut(&subject.to_string())),
+            subject_alt_names: decision.subject_alt_names,
+            serial,
+            basis,
+        }
+    }
+}
+
+/// The beginning of a text, so that nobody fills the memory with names.
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
