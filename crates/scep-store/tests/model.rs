@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
+#[path = "model/explorer.rs"]
+mod explorer;
 #[path = "model/notices.rs"]
 mod notices;
 #[path = "model/reference.rs"]

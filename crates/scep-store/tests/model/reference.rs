@@ -1,5 +1,8 @@
 //! The rules once more, naively: a list of attempts, the last answer of each transaction, and questions that scan both.
 
+#[path = "promises.rs"]
+mod promises;
+
 use std::collections::BTreeSet;
 
 const TRANSACTIONS: std::ops::Range<usize> = 0..4;
@@ -69,7 +72,7 @@ pub(crate) enum Sent {
     Refused,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Reference {
     pub(crate) now: i64,
     attempts: Vec<Attempt>,
@@ -128,7 +131,7 @@ enum Is {
     Denied,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Issued {
     serial: u32,
     csr: u32,
