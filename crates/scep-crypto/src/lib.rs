@@ -16,6 +16,9 @@
 //! | signs | RSA (PKCS#1 v1.5 also with SHA-1, PSS), P-256, P-384, P-521, Ed25519 | RSA (SHA-2), P-256, P-384, Ed25519 |
 //! | unwraps keys | RSA PKCS#1 v1.5 and OAEP, 2048 to 8192 bits | – |
 //!
+//! Keys that must not be in memory stay in a PKCS #11 token (`pkcs11`, feature `pkcs11`): RSA signs and unwraps, P-256, P-384 and
+//! P-521 sign.
+//!
 //! So *ring* is complete for signed challenges and for a CA, and cannot open a SCEP message. What is weak is here because
 //! devices in the field know no better; whether a peer may use it is the caller's
 //! [`AlgorithmPolicy`](scep_types::AlgorithmPolicy).
@@ -35,6 +38,8 @@
 
 #[cfg(feature = "aws-lc-rs")]
 pub mod aws_lc_rs;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 #[cfg(feature = "ring")]
 pub mod ring;
 

@@ -68,7 +68,7 @@ pub(crate) fn split(pkcs8: &[u8]) -> Result<(KeyAlgorithm, &[u8]), CryptoError> 
 }
 
 impl KeyAlgorithm {
-    fn on_curve(curve: Oid) -> Option<Self> {
+    pub(crate) fn on_curve(curve: Oid) -> Option<Self> {
         match curve {
             oid::SECP256R1 => Some(Self::P256),
             oid::SECP384R1 => Some(Self::P384),
