@@ -49,6 +49,9 @@ pub enum StoreError {
         /// The time of the attempt.
         now: UnixTime,
     },
+    /// What says where the database is cannot be read.
+    #[error("not the address of a database: {0}")]
+    Address(Cause),
     /// The database is not one to keep enrolments in.
     #[error("the database is unfit: {0}")]
     Unfit(Unfit),

@@ -14,9 +14,11 @@ use scep_types::UnixTime;
 use serde_json::json;
 
 use crate::cli::{CheckArgs, ConfigCommand};
+use crate::config::files::Files;
 use crate::config::mistake::Findings;
 use crate::config::{self, Loaded};
 use crate::serve::assembly::{Assembly, Door, Expiry, Generated};
+use crate::serve::store;
 
 /// Explains every mistake of a configuration and of the files it names; changes nothing.
 pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode> {
@@ -49,6 +51,9 @@ fn find(file: &Path) -> Result<Findings> {
         let now = SystemClock.now();
         let assembly = Assembly::new(&config, host, Generated::Forgotten, now, &mut findings);
         assembly.doors.iter().for_each(|door| warn(door, now, &mut findings));
+        let files = Files::beside(findings.file());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(store::probe(&config, &files, &mut findings));
     }
     Ok(findings.sorted())
 }

@@ -130,6 +130,9 @@ impl State {
         let entry = self.transactions.get(at).ok_or(StoreError::LeaseLost)?;
         let hold = entry.transaction.hold.ok_or(StoreError::LeaseLost)?;
         let work: &Work = entry.work.as_ref().ok_or(StoreError::LeaseLost)?;
+        if work.slot.is_some_and(|taken| !self.has_slot(&taken)) {
+            return Err(StoreError::LeaseLost);
+        }
         Ok(Held {
             at,
             key: entry.key.clone(),
@@ -160,6 +163,12 @@ impl State {
         if entry.is_some_and(|entry| entry.transaction.settled.is_none()) {
             self.transactions.remove(at);
         }
+    }
+
+    /// Whether the slot was not given to another; a caller whose clock is ahead may have taken it.
+    fn has_slot(&self, taken: &TakenSlot) -> bool {
+        let device = self.devices.find_entry(&taken.device);
+        device.is_some_and(|device| device.slots.contains(&taken.slot))
     }
 
     /// From now on the slot counts for its whole window.

@@ -63,7 +63,7 @@ impl Durable<Postgres> {
     ///
     /// # Errors
     /// [`StoreError::Unfit`] for a schema of a newer version or a server that does not keep what it commits,
-    /// [`StoreError::Unavailable`] for whatever else fails.
+    /// [`StoreError::Address`] for what is no connection string, [`StoreError::Unavailable`] for whatever else fails.
     pub async fn connect(
         config: &str,
         tls: PostgresTls,
@@ -79,6 +79,20 @@ impl Durable<Postgres> {
         };
         shared.prepare().await?;
         Ok(Self::on(Postgres(Arc::new(shared))))
+    }
+
+    /// Whether [`connect`](Self::connect) would find a server that is fit; it writes nothing.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub async fn probe(
+        config: &str,
+        tls: PostgresTls,
+        options: PostgresOptions,
+    ) -> Result<(), StoreError> {
+        let pool = Pool::new(config, tls, &options)?;
+        let mut lease = pool.lease().await?;
+        pool.in_time(schema::check(lease.connection()?)).await
     }
 }
 

@@ -34,7 +34,8 @@ impl Pool {
         tls: PostgresTls,
         options: &PostgresOptions,
     ) -> Result<Self, StoreError> {
-        let mut config = Config::from_str(config).map_err(unavailable)?;
+        let config = Config::from_str(config);
+        let mut config = config.map_err(|error| StoreError::Address(Cause::new(error)))?;
         config.connect_timeout(options.timeout);
         config.ssl_mode(match tls {
             PostgresTls::Required(_) => SslMode::Require,

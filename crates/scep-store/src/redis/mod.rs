@@ -73,11 +73,12 @@ const PURGED: u64 = 256;
 const PURGE_EVERY: u64 = 64;
 
 impl Durable<Redis> {
-    /// Connects to `redis://…` or `unix://…`, and refuses a server that is not set up to keep what it is given.
+    /// Connects to `redis://…`, `rediss://…` (TLS) or `unix://…`, and refuses a server that is not set up to keep what it
+    /// is given.
     ///
     /// # Errors
     /// [`StoreError::Unfit`] for a server that evicts or forgets, or records of a newer version;
-    /// [`StoreError::Unavailable`] for whatever else fails.
+    /// [`StoreError::Address`] for another URL; [`StoreError::Unavailable`] for whatever else fails.
     pub async fn connect(url: &str, options: RedisOptions) -> Result<Self, StoreError> {
         let mut connection = server::connect(url, &options).await?;
         let keys = Keys::new(&options.prefix);
@@ -85,6 +86,16 @@ impl Durable<Redis> {
         server::check_version(&mut connection, &keys).await?;
         let (scripts, verbs) = (Scripts::new(), AtomicU64::new(0));
         Ok(Self::on(Redis(Arc::new(Shared { connection, options, keys, scripts, verbs }))))
+    }
+
+    /// Whether [`connect`](Self::connect) would succeed; it writes nothing.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub async fn probe(url: &str, options: &RedisOptions) -> Result<(), StoreError> {
+        let mut connection = server::connect(url, options).await?;
+        server::check(&mut connection, options.persistence).await?;
+        server::read_version(&mut connection, &Keys::new(&options.prefix)).await
     }
 }
 

@@ -16,6 +16,8 @@ pub struct RedisOptions {
     pub replicas: u32,
     /// How long it waits for the server to answer. Default 5 seconds.
     pub timeout: Duration,
+    /// Authorities, PEM, that may vouch for the server of a `rediss://` URL. Default `None`: those of the system.
+    pub roots: Option<String>,
 }
 
 /// What a server must promise about what it is given; it is asked at the start.
@@ -41,6 +43,7 @@ impl Default for RedisOptions {
             persistence: RedisPersistence::default(),
             replicas: 0,
             timeout: Duration::from_secs(5),
+            roots: None,
         }
     }
 }
@@ -62,6 +65,12 @@ impl RedisOptions {
     #[must_use]
     pub fn with_persistence(self, persistence: RedisPersistence) -> Self {
         Self { persistence, ..self }
+    }
+
+    /// The same, trusting these authorities and no others, PEM.
+    #[must_use]
+    pub fn with_roots(self, roots: &str) -> Self {
+        Self { roots: Some(roots.to_owned()), ..self }
     }
 
     /// The same with this many replicas that must hear.

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use redis::TlsCertificates;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 use super::keys::Keys;
 use super::options::{RedisOptions, RedisPersistence};
 use super::unavailable;
-use crate::StoreError;
 use crate::error::Unfit;
+use crate::{Cause, StoreError};
 
 /// Of the records; a newer program writes a higher one.
 const VERSION: u64 = 1;
@@ -17,13 +18,23 @@ pub(super) async fn connect(
     url: &str,
     options: &RedisOptions,
 ) -> Result<ConnectionManager, StoreError> {
-    let client = redis::Client::open(url).map_err(unavailable)?;
+    let client = client(url, options).map_err(|error| StoreError::Address(Cause::new(error)))?;
     // A command is never sent twice; the retries are those of connecting.
     let config = ConnectionManagerConfig::new()
         .set_response_timeout(Some(options.timeout))
         .set_connection_timeout(Some(options.timeout))
         .set_number_of_retries(1);
     ConnectionManager::new_with_config(client, config).await.map_err(unavailable)
+}
+
+fn client(url: &str, options: &RedisOptions) -> redis::RedisResult<redis::Client> {
+    match &options.roots {
+        None => redis::Client::open(url),
+        Some(roots) => {
+            let root_cert = Some(roots.clone().into_bytes());
+            redis::Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert })
+        }
+    }
 }
 
 /// Refuses a server that evicts, or that keeps less than was asked for.
@@ -59,12 +70,23 @@ pub(super) async fn check_version(
     let mut command = redis::cmd("SET");
     command.arg(keys.version()).arg(VERSION).arg("NX");
     command.query_async::<redis::Value>(connection).await.map_err(unavailable)?;
+    read_version(connection, keys).await
+}
+
+/// Refuses records of a newer version; that there are none is as good as those of this one.
+pub(super) async fn read_version(
+    connection: &mut ConnectionManager,
+    keys: &Keys,
+) -> Result<(), StoreError> {
     let mut command = redis::cmd("GET");
-    let found = command.arg(keys.version()).query_async(connection).await.map_err(unavailable)?;
-    if found != VERSION {
-        return Err(StoreError::Unfit(Unfit::NewerSchema { found, known: VERSION }));
+    let found: Option<u64> =
+        command.arg(keys.version()).query_async(connection).await.map_err(unavailable)?;
+    match found {
+        Some(found) if found != VERSION => {
+            Err(StoreError::Unfit(Unfit::NewerSchema { found, known: VERSION }))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn setting(connection: &mut ConnectionManager, name: &str) -> Result<String, StoreError> {

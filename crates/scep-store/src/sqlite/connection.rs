@@ -35,6 +35,15 @@ impl Connection {
         Ok(opened)
     }
 
+    /// A connection that changes nothing, not even the files beside the database.
+    pub(super) fn look(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let uri = uri(path).map_err(|error| StoreError::Unavailable(Cause::new(error)))?;
+        rusqlite::Connection::open_with_flags(uri, flags).map(Self).map_err(unavailable)
+    }
+
     pub(super) fn set_synchronous(&self, synchronous: Synchronous) -> Result<(), StoreError> {
         self.execute_all(match synchronous {
             Synchronous::Full => "PRAGMA synchronous = FULL",
@@ -110,6 +119,23 @@ impl Connection {
         let (lookup, cells) = key.lookup();
         Ok(self.query(statements.select(lookup), &cells)?.pop())
     }
+}
+
+/// The URI of a file that is read only. Without a log beside it nobody writes, and `immutable` keeps a reader from making one.
+fn uri(path: &Path) -> std::io::Result<String> {
+    let path = std::path::absolute(path)?;
+    let mut log = path.clone().into_os_string();
+    log.push("-wal");
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/-._".contains(&octet);
+    let mut uri = "file:".to_owned();
+    for octet in path.as_os_str().as_encoded_bytes() {
+        match octet {
+            octet if plain(*octet) => uri.push(char::from(*octet)),
+            octet => uri.push_str(&format!("%{octet:02X}")),
+        }
+    }
+    uri.push_str(if Path::new(&log).exists() { "?mode=ro" } else { "?mode=ro&immutable=1" });
+    Ok(uri)
 }
 
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {

@@ -20,6 +20,7 @@ use crate::durable::{
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::sql::{DUE, REVOKED, Statements};
 
+use connection::Connection;
 pub use options::{SqliteOptions, Synchronous};
 use reader::Readers;
 use writer::Writer;
@@ -53,6 +54,18 @@ impl Durable<Sqlite> {
         let writer = Writer::start(path, &options, Arc::clone(&statements))?;
         let readers = Readers::start(path, &options)?;
         Ok(Self::on(Sqlite { writer, readers, statements, limits: options.limits }))
+    }
+
+    /// Whether [`open`](Self::open) would find a file that is fit; it writes nothing, and that there is none is fit too.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn probe(path: impl AsRef<Path>) -> Result<(), StoreError> {
+        if path.as_ref().exists() {
+            session::check(&Connection::look(path.as_ref())?)
+        } else {
+            Ok(())
+        }
     }
 }
 

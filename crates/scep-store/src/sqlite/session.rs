@@ -14,6 +14,10 @@ use crate::sql::{
     READ_VERSION, Statements, WRITE_VERSION, pending_migrations,
 };
 
+/// Whether there is a table of the version.
+const VERSION_TABLES: &str =
+    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'";
+
 pub(super) struct Session {
     connection: Connection,
     statements: Arc<Statements>,
@@ -146,6 +150,14 @@ impl Session {
         self.failed.get_or_insert_with(|| error.clone());
         error
     }
+}
+
+/// Refuses what [`Session::new`] refuses, and changes nothing.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    if connection.number(VERSION_TABLES, &[])?.unwrap_or(0) > 0 {
+        pending_migrations(connection.number(READ_VERSION, &[])?.unwrap_or(0))?;
+    }
+    Ok(())
 }
 
 fn migrate(connection: &Connection) -> Result<(), StoreError> {

@@ -64,12 +64,25 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute("UPDATE schema_version SET version = 99", ()).unwrap();
     let refused = SqliteStore::open(&path, SqliteOptions::default()).err();
+    assert_eq!(SqliteStore::probe(&path).err(), refused);
     let Some(StoreError::Unfit(Unfit::NewerSchema { found: 99, known })) = refused else {
         panic!("{refused:?}")
     };
     assert!(known < 99);
     let version = connection.query_row("SELECT version FROM schema_version", (), |row| row.get(0));
     assert_eq!(version, Ok(99));
+}
+
+#[tokio::test]
+async fn a_probe_makes_nothing() {
+    let folder = memory_folder();
+    let path = folder.path().join("with %, ? and #.sqlite");
+    assert_eq!(SqliteStore::probe(&path), Ok(()));
+    assert!(!path.exists());
+    std::fs::write(&path, "").unwrap(); // a database without a table
+    assert_eq!(SqliteStore::probe(&path), Ok(()));
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!((files, std::fs::read(&path).unwrap().len()), (1, 0));
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::endpoint::{Endpoint, ModeName, SignerBindingName};
 use super::mistake::{Findings, nearest};
 use super::model::Config;
-use super::values::{Located, StoreKind};
+use super::store_url::{Encryption, StoreUrl};
+use super::values::Located;
 
 /// Finds all contradictions.
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -45,15 +46,46 @@ fn check_admin(config: &Config, findings: &mut Findings) {
 }
 
 fn check_store(config: &Config, findings: &mut Findings) {
-    let Some(url) = &config.store.url else { return };
-    // A URL may hold a password, so it is not repeated.
-    match StoreKind::of(url.value()) {
-        Some(StoreKind::Memory) => {}
-        Some(kind) => {
-            let what = format!("the {kind} store is not in this version of scepd");
-            findings.mistake(url.span(), what, "use \"memory:\", which a restart forgets");
+    let store = &config.store;
+    let url = store.url.as_ref().map(|url| StoreUrl::parse(url.value())).transpose();
+    let Some(url) = findings.take(store.span(), url) else { return };
+    let (postgres, redis) =
+        (matches!(url, Some(StoreUrl::Postgres(_))), matches!(url, Some(StoreUrl::Redis(_))));
+    let encrypted = matches!(&url, Some(StoreUrl::Postgres(server) | StoreUrl::Redis(server)) if server.encryption == Encryption::Verified);
+    for (key, at, fits) in [
+        ("password", store.password.as_ref().map(Located::span), postgres || redis),
+        ("roots", store.roots.as_ref().map(Located::span), encrypted),
+        ("postgres", store.postgres.as_ref().map(Located::span), postgres),
+        ("redis", store.redis.as_ref().map(Located::span), redis),
+    ] {
+        if let Some(at) = at.filter(|_| !fits) {
+            let what = format!("`{key}` is of no use to the store that `url` names");
+            findings.mistake(at, what, "take it out, or correct `url`");
         }
-        None => findings.mistake(url.span(), "no such kind of store", "use \"memory:\""),
+    }
+    let prefix =
+        store.redis.as_ref().and_then(|redis| Some((redis.span(), redis.value().prefix.as_ref()?)));
+    if let Some((at, prefix)) = prefix.filter(|(_, prefix)| !is_plain(prefix)) {
+        findings.mistake(at, format!("the prefix {prefix:?} is not plain"), PLAIN);
+    }
+    warn_of_store(url.as_ref(), store.span(), findings);
+}
+
+fn warn_of_store(url: Option<&StoreUrl>, at: Range<usize>, findings: &mut Findings) {
+    match url {
+        Some(StoreUrl::Memory) => {
+            let what = "the store is in memory: a restart forgets what was issued and which challenges were used";
+            findings.warning(at, what, "use \"sqlite:scepd.sqlite\", unless this is a test");
+        }
+        Some(StoreUrl::Postgres(server) | StoreUrl::Redis(server)) if server.is_open() => {
+            let what = "what scepd and its database say to each other is not encrypted";
+            findings.warning(
+                at,
+                what,
+                "use sslmode=verify-full or rediss:, unless nobody can listen",
+            );
+        }
+        _ => {}
     }
 }
 

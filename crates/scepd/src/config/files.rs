@@ -84,6 +84,13 @@ impl Files {
         }
     }
 
+    /// Whether a file that exists is for its owner only.
+    pub(crate) fn check_private(&self, path: &Path) -> Result<(), Fault> {
+        let path = self.path(path);
+        let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+        check_private(&file, &path)
+    }
+
     fn name(&self, source: &SecretSource) -> String {
         match source {
             SecretSource::File(path) => self.path(path).display().to_string(),
@@ -96,12 +103,18 @@ fn private(path: &Path) -> Result<Zeroizing<String>, Fault> {
     let explain = |error| unreadable(path, &error);
     let file = File::open(path).map_err(explain)?;
     // Of the open file, so that nobody can exchange it in between.
-    let mode = file.metadata().map_err(explain)?.permissions().mode() & 0o777;
+    check_private(&file, path)?;
+    read(file).map_err(explain)
+}
+
+fn check_private(file: &File, path: &Path) -> Result<(), Fault> {
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 && !is_credential(path) {
         let what = format!("{} is open to others than its owner (mode {mode:04o})", path.display());
         return Err(Fault::new(what, format!("chmod 600 {}", path.display())));
     }
-    read(file).map_err(explain)
+    Ok(())
 }
 
 /// systemd hands credentials over by an access list, which shows as permissions of the group (systemd.exec(5)).

@@ -6,6 +6,8 @@ pub(crate) mod endpoint;
 pub(crate) mod files;
 pub(crate) mod mistake;
 pub(crate) mod model;
+pub(crate) mod store;
+pub(crate) mod store_url;
 pub(crate) mod values;
 
 use std::fs;

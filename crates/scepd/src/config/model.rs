@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::endpoint::Endpoint;
+use super::store::Store;
 use super::values::{Interval, Located, Period, SecretSource};
 
 /// The configuration of scepd. Relative paths are relative to the directory of this file.
@@ -67,15 +68,6 @@ pub(crate) struct Tls {
     pub(crate) certificate: Located<PathBuf>,
     /// Its private key, PEM.
     pub(crate) key: Located<SecretSource>,
-}
-
-/// Where the state of enrolments is kept.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Store {
-    /// `memory:`, which a restart forgets; `sqlite:`, `postgres:` and `redis:` are to come.
-    #[serde(default)]
-    pub(crate) url: Option<Located<String>>,
 }
 
 /// What a peer may cost before anything is known of it.

@@ -1,7 +1,6 @@
 //! Values of a configuration that are more than a text or a number.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -163,39 +162,6 @@ impl JsonSchema for SecretSource {
             "additionalProperties": false,
             "minProperties": 1,
             "maxProperties": 1
-        })
-    }
-}
-
-/// Where the state is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StoreKind {
-    Memory,
-    Sqlite,
-    Postgres,
-    Redis,
-}
-
-impl StoreKind {
-    /// The backend that a URL names by its scheme.
-    pub(crate) fn of(url: &str) -> Option<Self> {
-        match url.split_once(':')?.0 {
-            "memory" => Some(Self::Memory),
-            "sqlite" => Some(Self::Sqlite),
-            "postgres" | "postgresql" => Some(Self::Postgres),
-            "redis" | "rediss" => Some(Self::Redis),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for StoreKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Memory => "memory",
-            Self::Sqlite => "SQLite",
-            Self::Postgres => "PostgreSQL",
-            Self::Redis => "Redis",
         })
     }
 }

@@ -55,7 +55,7 @@ const TEMPLATE: &str = r#"# Written by `scepd serve` at its first start. `scepd 
 address = "{address}"
 
 [store]
-url = "memory:"                     # a restart forgets which certificates were issued
+url = "sqlite:state/scepd.sqlite"   # made at the first start; what was issued and which challenges were used
 
 # A CA and an RA, generated at the first start and kept in state/authorities/devices.
 [authority.devices]

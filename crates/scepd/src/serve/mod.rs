@@ -10,7 +10,7 @@ mod first;
 mod log;
 mod notify;
 mod server;
-mod store;
+pub(crate) mod store;
 mod tls;
 mod watch;
 
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         Some(file) => file.clone(),
         None => first::configuration(&args.dir, args.listen)?,
     };
-    let loaded = Loaded::read(&file)?;
+    let mut loaded = Loaded::read(&file)?;
     let Some(config) = loaded.config.clone().filter(|_| loaded.findings.mistakes.is_empty()) else {
         return explain(&loaded.findings.sorted());
     };
@@ -63,14 +63,18 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let sockets = config.listener.len().max(1).saturating_mul(config.limits.connections.get());
     descriptors::make_room(u64::try_from(sockets).unwrap_or(u64::MAX));
     let pool = pool(&config.limits);
-    let mut host = Host::new(aws_lc_rs::provider(), store::open(&config.store)?);
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    let opened = runtime.block_on(store::open(&config, &files, &mut loaded.findings));
+    let Some(store) = opened else {
+        return explain(&loaded.findings.sorted());
+    };
+    let mut host = Host::new(aws_lc_rs::provider(), store);
     host.observer = watch.clone();
     host.execution = Execution::Pool(pool.clone());
     let (server, listeners) = match Server::start(loaded, host, watch) {
         Ok(started) => started,
         Err(findings) => return explain(&findings),
     };
-    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     runtime.block_on(serve(Arc::new(server), listeners, &config, &pool))?;
     Ok(ExitCode::SUCCESS)
 }

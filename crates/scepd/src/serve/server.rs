@@ -241,7 +241,6 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         config.listener.iter().map(socket).collect()
     };
     let admin = |config: &Config| config.admin.as_ref().map(|admin| *admin.address.value());
-    let store = |config: &Config| config.store.url.as_ref().map(|url| url.value().clone());
     // What the limits that are taken over look like does not matter.
     let limits = |config: &Config| model::Limits {
         body_timeout: old.limits.body_timeout,
@@ -252,7 +251,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
         ("listener", sockets(old) != sockets(new)),
         ("admin", admin(old) != admin(new)),
-        ("store", store(old) != store(new)),
+        ("store", old.store.settings() != new.store.settings()),
         ("log", old.log != new.log),
         ("limits", limits(old) != limits(new)),
     ];

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{PASSWORD, Place, STATIC};
 
 /// What is put for what in a right configuration, where the mistake is shown, what it says, and what to do.
-type Wrong = (&'static str, &'static str, (u64, u64), &'static str, &'static str);
+pub(crate) type Wrong = (&'static str, &'static str, (u64, u64), &'static str, &'static str);
 
 /// Line 1 of the configuration is empty.
 const WRONG: &[Wrong] = &[
@@ -104,28 +104,6 @@ const WRONG: &[Wrong] = &[
         "loopback",
     ),
     (
-        "[admin]",
-        "[store]\nurl = \"sqlite:state.db\"\n[admin]",
-        (5, 7),
-        "the SQLite store is not in this version",
-        "memory:",
-    ),
-    (
-        "[admin]",
-        "[store]\nurl = \"postgres://u:p@host/db\"\n[admin]",
-        (5, 7),
-        "the PostgreSQL store is not in this version",
-        "memory:",
-    ),
-    (
-        "[admin]",
-        "[store]\nurl = \"redis://host\"\n[admin]",
-        (5, 7),
-        "the Redis store is not in this version",
-        "memory:",
-    ),
-    ("[admin]", "[store]\nurl = \"oracle:\"\n[admin]", (5, 7), "no such kind of store", "memory:"),
-    (
         "ca = { certificate = \"ca.pem\", key = { file = \"ca.key\" } }\n",
         "",
         (7, 6),
@@ -202,8 +180,13 @@ const WRONG: &[Wrong] = &[
 
 #[test]
 fn every_mistake_is_explained_with_its_place_and_a_remedy() {
+    assert_explained(WRONG);
+}
+
+/// Each one is a mistake with its place and a remedy.
+pub(crate) fn assert_explained(wrong: &[Wrong]) {
     let place = Place::new(STATIC);
-    for (from, to, (line, column), what, remedy) in WRONG {
+    for (from, to, (line, column), what, remedy) in wrong {
         place.write("scepd.toml", STATIC, 0o644);
         place.replace(from, to);
         let report = place.check();

@@ -56,7 +56,12 @@ pub(crate) struct Place {
 impl Place {
     /// A configuration and what it names.
     pub(crate) fn new(configuration: &str) -> Self {
-        let place = Self { dir: tempfile::tempdir().unwrap() };
+        Self::within(tempfile::tempdir().unwrap(), configuration)
+    }
+
+    /// The same in a directory that there is.
+    pub(crate) fn within(dir: TempDir, configuration: &str) -> Self {
+        let place = Self { dir };
         let ca = ca("Test CA");
         place.write("ca.pem", &ca.pem, 0o644);
         place.write("ca.key", &key_pem("rsa2048-ca"), 0o600);

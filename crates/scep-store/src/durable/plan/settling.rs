@@ -154,6 +154,9 @@ impl Working {
         let entry = self.transactions.get(&id).ok_or(StoreError::LeaseLost)?;
         let hold = entry.transaction.hold.ok_or(StoreError::LeaseLost)?;
         let work = entry.work.as_ref().ok_or(StoreError::LeaseLost)?;
+        if work.slot.is_some_and(|taken| !self.has_slot(&taken)) {
+            return Err(StoreError::LeaseLost.into());
+        }
         Ok(Held {
             id,
             key: entry.key.clone(),
@@ -173,6 +176,12 @@ impl Working {
         if entry.is_some_and(|entry| entry.transaction.settled.is_none()) {
             self.transactions.remove(&id);
         }
+    }
+
+    /// Whether the slot was not given to another; a caller whose clock is ahead may have taken it.
+    fn has_slot(&self, taken: &TakenSlot) -> bool {
+        let device = self.devices.get(&taken.device);
+        device.is_some_and(|device| device.slots.contains(&taken.slot))
     }
 
     /// From now on the slot counts for its whole window.

@@ -74,6 +74,7 @@ macro_rules! claims {
                 a_retry_takes_no_slot,
                 a_released_request_gives_its_slot_back,
                 a_dead_holders_slot_is_free_when_the_lease_ends,
+                a_slot_that_another_has_by_now_settles_nothing,
                 a_rejected_request_keeps_its_slot,
                 an_approved_request_takes_one_slot_in_all,
                 devices_are_counted_apart,

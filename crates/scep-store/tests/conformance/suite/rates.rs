@@ -67,6 +67,18 @@ pub async fn a_dead_holders_slot_is_free_when_the_lease_ends(store: Store) {
     assert!(is_fresh(&store, &limited(2, 1), at(30)).await);
 }
 
+pub async fn a_slot_that_another_has_by_now_settles_nothing(store: Store) {
+    let late = fresh(&store, &limited(1, 1), at(0)).await;
+    issue(&store, &limited(2, 1), 2, at(30)).await; // by a clock that is ahead, or while the first one was signed
+    let committed = store.commit(late, certificate(1), None, at(29)).await;
+    assert_eq!(committed, Err(scep_store::StoreError::LeaseLost));
+    assert_eq!(store.certificate_by_serial(&certificate_id(1)).await, Ok(None));
+    let late = fresh(&store, &limited(3, 1), at(130)).await;
+    issue(&store, &limited(4, 1), 4, at(160)).await;
+    let rejected = store.reject(late, BAD_REQUEST, at(159)).await;
+    assert_eq!(rejected, Err(scep_store::StoreError::LeaseLost));
+}
+
 pub async fn a_rejected_request_keeps_its_slot(store: Store) {
     let reservation = fresh(&store, &limited(1, 1), at(0)).await;
     store.reject(reservation, BAD_REQUEST, at(0)).await.unwrap();
