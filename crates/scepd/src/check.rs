@@ -1,5 +1,7 @@
 //! `scepd check` and `scepd config`: what is wrong with a configuration, and how one is written.
 
+mod online;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,19 +19,27 @@ use crate::cli::{CheckArgs, ConfigCommand};
 use crate::config::files::Files;
 use crate::config::mistake::Findings;
 use crate::config::{self, Loaded};
+use online::Examined;
+
 use crate::serve::assembly::{Assembly, Door, Expiry, Generated};
 use crate::serve::store;
 
 /// Explains every mistake of a configuration and of the files it names; changes nothing.
 pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode> {
-    let findings = find(&args.config)?;
-    let ok = findings.mistakes.is_empty();
+    let Checked { findings, doors } = find(&args.config)?;
+    let examined = if args.online { Some(online::examine(&doors)?) } else { None };
+    let set_up = examined.iter().flatten().all(Examined::is_set_up);
+    let ok = findings.mistakes.is_empty() && set_up;
     if args.json {
         let Findings { mistakes, warnings, .. } = &findings;
-        let report = json!({ "ok": ok, "mistakes": mistakes, "warnings": warnings });
+        let mut report = json!({ "ok": ok, "mistakes": mistakes, "warnings": warnings });
+        if let Some(examined) = &examined {
+            report["online"] = json!(examined);
+        }
         writeln!(io::stdout().lock(), "{report}")?;
     } else {
         show(&findings)?;
+        online::show(examined.as_deref().unwrap_or_default())?;
     }
     Ok(ExitCode::from(u8::from(!ok)))
 }
@@ -44,18 +54,27 @@ pub(crate) fn config(command: &ConfigCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn find(file: &Path) -> Result<Findings> {
+/// What a check came to.
+struct Checked {
+    findings: Findings,
+    /// The endpoints that could be built.
+    doors: Vec<Door>,
+}
+
+fn find(file: &Path) -> Result<Checked> {
     let Loaded { config, mut findings } = Loaded::read(file)?;
+    let mut doors = Vec::new();
     if let Some(config) = config {
         let host = Host::new(aws_lc_rs::provider(), Arc::new(MemoryStore::default()));
         let now = SystemClock.now();
         let assembly = Assembly::new(&config, host, Generated::Forgotten, now, &mut findings);
-        assembly.doors.iter().for_each(|door| warn(door, now, &mut findings));
+        doors = assembly.doors;
+        doors.iter().for_each(|door| warn(door, now, &mut findings));
         let files = Files::beside(findings.file());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(store::probe(&config, &files, &mut findings));
     }
-    Ok(findings.sorted())
+    Ok(Checked { findings: findings.sorted(), doors })
 }
 
 /// What works today, but some devices stumble over, or ends soon.

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::serve::admin::tokens::Role;
 
-/// A SCEP server: devices enrol by static password, signed challenge, or an operator's approval.
+/// A SCEP server: devices enrol by static password, signed challenge, Microsoft Intune, or an operator's approval.
 #[derive(Debug, Parser)]
 #[command(name = "scepd", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -104,6 +104,9 @@ pub(crate) struct CheckArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "scepd.toml")]
     pub(crate) config: PathBuf,
+    /// Also ask Microsoft whether the endpoints in the mode "intune" are set up there, and show what to choose in profiles
+    #[arg(long)]
+    pub(crate) online: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -149,6 +152,7 @@ impl DemoArgs {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  as asked
-  1  a line of the demonstration did not come out as it should, or the configuration has mistakes
+  1  a line of the demonstration did not come out as it should, the configuration has mistakes,
+     or Microsoft's half is not set up (check --online)
   2  the command line is wrong
   3  the address cannot be bound, a directory not written, or another fault of the machine";

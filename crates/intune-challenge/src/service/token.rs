@@ -174,13 +174,15 @@ impl AccessToken {
         self.expires_in
     }
 
-    /// Its `roles` claim, not verified, for diagnosis only; `None` if it is not a JWT or has none.
+    /// Its `roles` claim, not verified, for diagnosis only; none of them if it has no such claim, as Entra leaves it out for an
+    /// application without permissions, and `None` if it is not a JWT that can be read.
     #[must_use]
     pub fn roles(&self) -> Option<Vec<String>> {
         let payload = self.secret.expose().split('.').nth(1)?;
         let json = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?);
         let claims = Object::read(&json).ok()?;
-        let roles = claims.get("roles")?.list()?;
+        let Some(roles) = claims.get("roles") else { return Some(Vec::new()) };
+        let roles = roles.list()?;
         Some(roles.iter().filter_map(Json::text).map(str::to_owned).collect())
     }
 

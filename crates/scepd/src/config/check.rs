@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::check_intune;
 use super::endpoint::{Endpoint, ModeName, SignerBindingName};
 use super::mistake::{Findings, nearest};
 use super::model::Config;
@@ -116,6 +117,7 @@ fn check_endpoint(located: &Located<Endpoint>, config: &Config, findings: &mut F
         findings.mistake(path.span(), what, format!("write \"/{}\"", path.value()));
     }
     check_mode(endpoint, findings);
+    check_intune::check(endpoint, config, findings);
     let at = endpoint.name.span();
     let authority = endpoint.authority.as_ref();
     check_reference(authority, at, "authority", &config.authority, findings);
@@ -142,10 +144,6 @@ fn check_profiles(endpoint: &Endpoint, config: &Config, findings: &mut Findings)
 /// A mode has its settings, and no other mode's.
 fn check_mode(endpoint: &Endpoint, findings: &mut Findings) {
     let mode = *endpoint.mode.value();
-    if mode == ModeName::Intune {
-        let what = "the mode \"intune\" is not in this version of scepd";
-        findings.mistake(endpoint.mode.span(), what, "use \"static\", \"signed\" or \"manual\"");
-    }
     for (other, settings) in settings(endpoint) {
         match settings {
             Some(span) if other != mode => {
@@ -172,11 +170,12 @@ fn check_mode(endpoint: &Endpoint, findings: &mut Findings) {
     }
 }
 
-fn settings(endpoint: &Endpoint) -> [(ModeName, Option<Range<usize>>); 3] {
+fn settings(endpoint: &Endpoint) -> [(ModeName, Option<Range<usize>>); 4] {
     [
         (ModeName::Static, endpoint.static_.as_ref().map(Located::span)),
         (ModeName::Signed, endpoint.signed.as_ref().map(Located::span)),
         (ModeName::Manual, endpoint.manual.as_ref().map(Located::span)),
+        (ModeName::Intune, endpoint.intune.as_ref().map(Located::span)),
     ]
 }
 
@@ -229,6 +228,14 @@ fn check_unique(config: &Config, findings: &mut Findings) {
         names.push(name);
         paths.push(path);
     }
+    for crl in config.endpoint.iter().filter_map(|endpoint| endpoint.value().crl.as_ref()) {
+        let path = &crl.value().path;
+        if paths.contains(path.value()) {
+            let what = format!("something else is at {:?}", path.value());
+            findings.mistake(path.span(), what, "give the CRL a path of its own");
+        }
+        paths.push(path.value().clone());
+    }
 }
 
 fn is_plain(name: &str) -> bool {
@@ -253,7 +260,7 @@ impl ModeName {
             Self::Static => "static = { password = { file = \"password.txt\" } }",
             Self::Signed => "signed = { anchors = \"anchors.pem\", audience = \"https://…\" }",
             Self::Manual => "manual = { keep = \"7d\" }",
-            Self::Intune => "what the mode needs",
+            Self::Intune => "an [endpoint.intune] with tenant, application and secret",
         }
     }
 }

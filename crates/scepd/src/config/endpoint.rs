@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::intune::{CrlSettings, IntuneMode};
 use super::values::{Interval, Located, SecretSource};
 
 /// A door: one way to be authorised, one CA, and what may be issued.
@@ -27,6 +28,9 @@ pub(crate) struct Endpoint {
     /// Settings of the mode `manual`.
     #[serde(default)]
     pub(crate) manual: Option<Located<ManualMode>>,
+    /// Settings of the mode `intune`.
+    #[serde(default)]
+    pub(crate) intune: Option<Located<IntuneMode>>,
     /// The authority that issues; it may be absent if there is only one.
     #[serde(default)]
     pub(crate) authority: Option<Located<String>>,
@@ -60,6 +64,9 @@ pub(crate) struct Endpoint {
     /// How many certificates a device may have in a while; any number if it is absent.
     #[serde(default)]
     pub(crate) device_allowance: Option<Allowance>,
+    /// The CRL of the CA, served beside the endpoint; none if it is absent.
+    #[serde(default)]
+    pub(crate) crl: Option<Located<CrlSettings>>,
 }
 
 /// How an enrolment is authorised.
@@ -72,7 +79,7 @@ pub(crate) enum ModeName {
     Signed,
     /// By an operator, through the admin API.
     Manual,
-    /// By Microsoft Intune's service; to come.
+    /// By Microsoft Intune's service, which alone can read its challenges.
     Intune,
 }
 

@@ -1,14 +1,18 @@
 //! `scepd.toml`: read, checked, and explained where it is wrong.
 
 mod check;
+mod check_intune;
 mod document;
 pub(crate) mod endpoint;
 pub(crate) mod files;
+pub(crate) mod intune;
 pub(crate) mod mistake;
 pub(crate) mod model;
 pub(crate) mod store;
 pub(crate) mod store_url;
 pub(crate) mod values;
+
+pub(crate) use check_intune::is_loopback;
 
 use std::fs;
 use std::path::Path;

@@ -17,6 +17,11 @@ impl<T> Located<T> {
         self.0.span()
     }
 
+    /// A value that stands nowhere: a default.
+    pub(crate) fn nowhere(value: T) -> Self {
+        Self(toml::Spanned::new(0..0, value))
+    }
+
     pub(crate) fn value(&self) -> &T {
         self.0.get_ref()
     }

@@ -8,7 +8,7 @@ use scep_types::UnixTime;
 use super::authorities::Authorities;
 pub(crate) use super::authorities::Generated;
 use super::endpoints::Doors;
-pub(crate) use super::endpoints::{Door, Expiry};
+pub(crate) use super::endpoints::{Crl, Door, Expiry};
 use super::tls::{self, Presented};
 use crate::config::files::Files;
 use crate::config::mistake::Findings;

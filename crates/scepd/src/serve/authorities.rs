@@ -33,6 +33,8 @@ pub(crate) enum Generated {
 pub(crate) struct Ready {
     pub(crate) ca: CertificateAuthority,
     pub(crate) ra: RegistrationAuthority,
+    /// Whether it was generated for a check, which forgets it.
+    pub(crate) made_up: bool,
 }
 
 /// The name of the authority where none is configured.
@@ -100,7 +102,7 @@ impl Authorities<'_> {
             }
             None => RegistrationAuthority::of_ca(&ca, key),
         };
-        Some(Ready { ca, ra })
+        Some(Ready { ca, ra, made_up: false })
     }
 
     fn pair(
@@ -146,7 +148,8 @@ impl Authorities<'_> {
         let ca_key = generated_key(&pki.ca.key)?;
         let ca = self.issuer(generated_certificate(&pki.ca.certificate)?, &ca_key)?;
         let ra = generated_certificate(&pki.ra.certificate)?;
-        Ok(Ready { ca, ra: RegistrationAuthority::new(ra, generated_key(&pki.ra.key)?) })
+        let ra = RegistrationAuthority::new(ra, generated_key(&pki.ra.key)?);
+        Ok(Ready { ca, ra, made_up: self.generated == Generated::Forgotten })
     }
 
     fn read_kept(&self, directory: &Path) -> Result<Ready, Fault> {
@@ -157,7 +160,8 @@ impl Authorities<'_> {
             Ok((certificate, Arc::new(self.files.key(&SecretSource::File(path("key")))?)))
         };
         let ((ca, ca_key), (ra, ra_key)) = (read("ca")?, read("ra")?);
-        Ok(Ready { ca: self.issuer(ca, &ca_key)?, ra: RegistrationAuthority::new(ra, ra_key) })
+        let ra = RegistrationAuthority::new(ra, ra_key);
+        Ok(Ready { ca: self.issuer(ca, &ca_key)?, ra, made_up: false })
     }
 }
 

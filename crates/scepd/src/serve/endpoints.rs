@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use intune_challenge::signed::{Compatibility, Leniencies, TrustAnchor, Verifier, VerifierConfig};
 use scep_ca::{Profile, Profiles, RequestedUse};
 use scep_crypto::aws_lc_rs;
 use scep_server::{
-    Authority, CaCertificateShape, DeviceAllowance, Endpoint, EndpointConfig, Error, Host,
-    Misconfigured, Mode, RenewalPolicy, ReplyChain, SignerBinding,
+    Authority, CaCertificateShape, ComplianceCheck, CrlPublisher, DeviceAllowance, Endpoint,
+    EndpointConfig, Error, Host, Misconfigured, Mode, RenewalPolicy, ReplyChain, SignerBinding,
 };
-use scep_types::{AlgorithmPolicy, Certificate, UnixTime};
+use scep_types::{AlgorithmPolicy, Certificate, KeyUsage, UnixTime};
 
 use super::authorities::{self, Ready};
+use super::intune::{self, Intune};
 use crate::config::endpoint::{
     self, Algorithms, CaCertificates, ChallengeCompatibility, ModeName, Renewal, ReplyChainName,
     SignedMode, SignerBindingName,
 };
 use crate::config::files::Files;
+use crate::config::intune::{CrlSettings, IntuneMode};
 use crate::config::mistake::{Fault, Findings};
 use crate::config::model::Config;
 use crate::config::values::Located;
@@ -30,14 +33,54 @@ pub(crate) struct Door {
     pub(crate) config: EndpointConfig,
     pub(crate) mode: &'static str,
     pub(crate) expiries: Vec<Expiry>,
+    /// Its service, in the mode `intune`.
+    pub(crate) intune: Option<Intune>,
+    /// The CRL that is served beside it.
+    pub(crate) crl: Option<Crl>,
+    /// Whether its CA is made up for a check, and will be another one when it is served.
+    pub(crate) made_up: bool,
     /// Where its name stands in the configuration.
     pub(crate) at: Range<usize>,
+}
+
+/// Which CA certificate a SCEP profile of Intune names differs by platform, and each must be there to be found.
+fn warn_of_chain(settings: &endpoint::Endpoint, ready: &Ready, findings: &mut Findings) {
+    let ca = ready.ca.issuer.certificate();
+    let top = ready.ca.chain.last().unwrap_or(ca);
+    if !top.is_self_issued() {
+        let what =
+            "the root above the CA is not known, which the SCEP profiles of Apple and Android name";
+        let remedy =
+            "give the certificates above the CA, up to the root, as the authority's `chain`";
+        findings.warning(settings.name.span(), what, remedy);
+    } else if top != ca && settings.ca_certificates != CaCertificates::Chain {
+        let what = "Windows looks for the certificate of the SCEP profile in GetCACert, which hands out no root";
+        let remedy =
+            "set ca-certificates = \"chain\", or choose the issuing CA in the profile for Windows";
+        findings.warning(settings.name.span(), what, remedy);
+    }
+}
+
+/// A CRL that is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Crl {
+    pub(crate) path: String,
+    pub(crate) lifetime: Duration,
+    pub(crate) publisher: Arc<CrlPublisher>,
+}
+
+/// How requests are authorised, and all that comes with it.
+struct Way {
+    mode: Mode,
+    expiries: Vec<Expiry>,
+    compliance: Option<Arc<dyn ComplianceCheck>>,
+    intune: Option<Intune>,
 }
 
 /// When something stops working.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expiry {
-    /// What it is: `ca`, `ra`, `earlier-ra`, `chain` or `anchor`.
+    /// What it is: `ca`, `ra`, `earlier-ra`, `chain`, `anchor` or `application`.
     pub(crate) role: &'static str,
     pub(crate) subject: String,
     pub(crate) not_after: UnixTime,
@@ -77,7 +120,7 @@ impl Doors<'_> {
         findings: &mut Findings,
     ) -> Option<Door> {
         let settings = endpoint.value();
-        let (mode, mut expiries) = self.mode(settings, findings)?;
+        let Way { mode, mut expiries, compliance, intune } = self.way(settings, findings)?;
         let ready = self.authority(settings)?;
         expiries.extend(authority_expiries(ready));
         let authority = Authority {
@@ -88,11 +131,19 @@ impl Doors<'_> {
         let mut config =
             EndpointConfig::new(settings.name.value(), mode, authority, self.host.clone());
         apply(settings, &mut config);
+        config.compliance = compliance;
         let at = settings.name.span();
         let built = Endpoint::new(config.clone(), self.now).map_err(|error| explain(&error));
         let endpoint = findings.take(at.clone(), built)?;
-        let mode = mode_name(*settings.mode.value());
-        Some(Door { endpoint, config, mode, expiries, at })
+        let crl = match &settings.crl {
+            Some(crl) => Some(findings.take(crl.span(), publisher(crl.value(), &endpoint, ready))?),
+            None => None,
+        };
+        if intune.is_some() {
+            warn_of_chain(settings, ready, findings);
+        }
+        let (mode, made_up) = (mode_name(*settings.mode.value()), ready.made_up);
+        Some(Door { endpoint, config, mode, expiries, intune, crl, made_up, at })
     }
 
     fn authority(&self, settings: &endpoint::Endpoint) -> Option<&Ready> {
@@ -103,32 +154,34 @@ impl Doors<'_> {
         }
     }
 
-    fn mode(
-        &self,
-        settings: &endpoint::Endpoint,
-        findings: &mut Findings,
-    ) -> Option<(Mode, Vec<Expiry>)> {
+    fn way(&self, settings: &endpoint::Endpoint, findings: &mut Findings) -> Option<Way> {
         match settings.mode.value() {
             ModeName::Static => {
                 let source = &settings.static_.as_ref()?.value().password;
                 let secret = self.files.secret(source.value());
                 let password = findings.take(source.span(), secret)?;
-                Some((Mode::Static(password), Vec::new()))
+                Some(Way::plain(Mode::Static(password)))
             }
             ModeName::Signed => self.signed(settings.signed.as_ref()?, findings),
             ModeName::Manual => {
                 let keep = settings.manual.as_ref()?.value().keep.0;
-                Some((Mode::Manual { keep }, Vec::new()))
+                Some(Way::plain(Mode::Manual { keep }))
             }
-            ModeName::Intune => None, // a mistake already
+            ModeName::Intune => self.intune(settings.intune.as_ref()?, findings),
         }
     }
 
-    fn signed(
-        &self,
-        signed: &Located<SignedMode>,
-        findings: &mut Findings,
-    ) -> Option<(Mode, Vec<Expiry>)> {
+    fn intune(&self, mode: &Located<IntuneMode>, findings: &mut Findings) -> Option<Way> {
+        let built = intune::build(mode, self.files, self.now, findings)?;
+        Some(Way {
+            mode: Mode::Intune(Arc::new(built.mode)),
+            expiries: built.expiry.into_iter().collect(),
+            compliance: built.compliance,
+            intune: Some(built.intune),
+        })
+    }
+
+    fn signed(&self, signed: &Located<SignedMode>, findings: &mut Findings) -> Option<Way> {
         let settings = signed.value();
         if settings.audience.is_none() {
             let what = "without `audience`, challenges that were made for another server are taken";
@@ -147,7 +200,7 @@ impl Doors<'_> {
             Fault::new(error.to_string(), "correct the settings of the signed mode")
         });
         let verifier = findings.take(signed.span(), verifier)?;
-        Some((Mode::Signed(Arc::new(verifier)), expiries))
+        Some(Way { expiries, ..Way::plain(Mode::Signed(Arc::new(verifier))) })
     }
 
     fn anchors(&self, settings: &SignedMode) -> Result<Vec<TrustAnchor>, Fault> {
@@ -157,6 +210,32 @@ impl Doors<'_> {
             Fault::new(format!("the anchors cannot be read: {error}"), remedy)
         })
     }
+}
+
+impl Way {
+    /// A mode that brings nothing else.
+    const fn plain(mode: Mode) -> Self {
+        Self { mode, expiries: Vec::new(), compliance: None, intune: None }
+    }
+}
+
+fn publisher(settings: &CrlSettings, endpoint: &Endpoint, ready: &Ready) -> Result<Crl, Fault> {
+    let usages = ready.ca.issuer.certificate().key_usage();
+    if usages.is_some_and(|usages| !usages.contains(KeyUsage::CRL_SIGN)) {
+        let what = "the CA's keyUsage lacks cRLSign, so that nobody would believe its CRLs";
+        return Err(Fault::new(what, "give a CA with cRLSign, or take `crl` out"));
+    }
+    let (path, lifetime) = (settings.path.value().clone(), settings.lifetime.0);
+    let publisher = CrlPublisher::new(endpoint, lifetime).map_err(|error| {
+        Fault::new(error.to_string(), "use a lifetime of a minute or more: lifetime = \"7d\"")
+    })?;
+    let publisher = Arc::new(publisher);
+    // Whether the path can be one is found out here, not when the router is built.
+    let router = scep_server::crl_router(&path, publisher.clone());
+    let _served_later = router.map_err(|error| {
+        Fault::new(error.to_string(), "write a path such as \"/crl/devices.crl\"")
+    })?;
+    Ok(Crl { path, lifetime, publisher })
 }
 
 fn verifier_config(settings: &SignedMode, anchors: Vec<TrustAnchor>) -> VerifierConfig {
@@ -268,6 +347,7 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
         Misconfigured::NoRa => "use ca-certificates \"auto\" or \"single-ca\", or give an RA",
         Misconfigured::NothingKept => "keep requests for days: manual = { keep = \"7d\" }",
         Misconfigured::Terms(_) => "use a lease of a second or more",
+        Misconfigured::IntuneRenewal => "take `renewal` out: Intune makes each certificate anew",
         Misconfigured::DeviceAllowance(_) => "allow 1 to 1,000 certificates in a second or more",
         _ => "see `scepd config example`",
     }

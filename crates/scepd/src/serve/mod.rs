@@ -7,6 +7,7 @@ mod authorities;
 mod descriptors;
 mod endpoints;
 mod first;
+pub(crate) mod intune;
 mod log;
 mod notify;
 mod server;
@@ -95,6 +96,7 @@ async fn serve(
     pool: &WorkerPool,
 ) -> Result<()> {
     let mut signals = Signals::listen()?;
+    server.begin().await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut tasks = JoinSet::new();
     serve_devices(&server, listeners, config, &stopped, &mut tasks).await?;
@@ -114,6 +116,9 @@ async fn serve(
     // Clients that went away left requests behind, which are carried out all the same.
     if tokio::time::timeout(config.limits.drain.0, pool.close()).await.is_err() {
         tracing::warn!("requests were cut off by the shutdown");
+    }
+    if tokio::time::timeout(config.limits.drain.0, server.end()).await.is_err() {
+        tracing::warn!("what Intune was not told yet waits in the store for the next start");
     }
     acted(&server, "stop");
     server.watch.trail.close();

@@ -16,6 +16,7 @@ use scep_types::UnixTime;
 
 use super::admin::tokens::Tokens;
 use super::assembly::{Assembly, Door, Generated, Listening};
+use super::intune::{self, Workers};
 use super::watch::Watch;
 use crate::config::Loaded;
 use crate::config::mistake::{Fault, Findings};
@@ -30,6 +31,8 @@ pub(super) struct Server {
     /// Held while a reload is at work, so that one ends before the next begins.
     reloading: tokio::sync::Mutex<()>,
     pub(super) router: HotRouter,
+    /// What works beside the endpoints that serve.
+    workers: tokio::sync::Mutex<Workers>,
     pub(super) tls: HashMap<SocketAddr, TlsConfig>,
     pub(super) host: Host,
     pub(super) watch: Arc<Watch>,
@@ -82,6 +85,7 @@ impl Server {
             running: Mutex::new(Arc::new(running)),
             reloading: tokio::sync::Mutex::default(),
             router: HotRouter::new(router),
+            workers: tokio::sync::Mutex::default(),
             tls: tls.collect(),
             host,
             watch,
@@ -105,9 +109,13 @@ impl Server {
         let _one_at_a_time = self.reloading.lock().await;
         let server = Arc::clone(self);
         // Files are read and keys are parsed: nothing for a thread of the runtime.
-        let done = tokio::task::spawn_blocking(move || server.reload_blocking()).await;
-        let done =
-            done.unwrap_or_else(|_| Err(ReloadError::Unreadable("the reload gave up".into())));
+        let built = tokio::task::spawn_blocking(move || server.build_again()).await;
+        let built =
+            built.unwrap_or_else(|_| Err(ReloadError::Unreadable("the reload gave up".into())));
+        let done = match built {
+            Ok(built) => Ok(self.put_in_place(built).await),
+            Err(error) => Err(error),
+        };
         match &done {
             Ok(Reloaded { at_restart }) => {
                 self.reloads.inc();
@@ -124,11 +132,28 @@ impl Server {
         done
     }
 
-    fn reload_blocking(&self) -> Result<Reloaded, ReloadError> {
+    /// Starts what works beside the endpoints.
+    pub(super) async fn begin(&self) {
+        let running = self.running();
+        intune::publish(&running.doors).await;
+        self.workers.lock().await.replace(&running.doors);
+    }
+
+    /// Ends what works beside the endpoints, once no request is at work any more.
+    pub(super) async fn end(&self) {
+        self.workers.lock().await.end().await;
+        intune::empty(&self.running().doors).await;
+    }
+
+    fn build_again(&self) -> Result<Built, ReloadError> {
         let loaded = Loaded::read(&self.file);
         let loaded = loaded.map_err(|error| ReloadError::Unreadable(format!("{error:#}")))?;
-        let built = build(loaded, &self.host, &self.refusals).map_err(ReloadError::Mistakes)?;
+        build(loaded, &self.host, &self.refusals).map_err(ReloadError::Mistakes)
+    }
+
+    async fn put_in_place(&self, built: Built) -> Reloaded {
         let Built { running, listeners, router } = built;
+        intune::publish(&running.doors).await;
         let at_restart = needs_restart(&self.running().config, &running.config);
         self.router.replace(router);
         for Listening { address, tls } in listeners {
@@ -136,9 +161,10 @@ impl Server {
                 place.replace(presented.config);
             }
         }
+        self.workers.lock().await.replace(&running.doors);
         *self.lock() = Arc::new(running);
         self.watch.trail.reopen();
-        Ok(Reloaded { at_restart })
+        Reloaded { at_restart }
     }
 
     fn lock(&self) -> MutexGuard<'_, Arc<Running>> {
@@ -210,7 +236,11 @@ fn router(doors: &[Door], limits: &model::Limits, refusals: &Arc<Refusals>) -> R
     let services = doors.iter().map(|door| {
         ScepService::new(door.endpoint.clone()).with_body_timeout(limits.body_timeout.0)
     });
-    let router = scep_server::router(services).context("building the router")?;
+    let mut router = scep_server::router(services).context("building the router")?;
+    for crl in doors.iter().filter_map(|door| door.crl.as_ref()) {
+        let published = scep_server::crl_router(&crl.path, crl.publisher.clone());
+        router = router.merge(published.context("building the router of a CRL")?);
+    }
     let mut request_limits = RequestLimits::default();
     request_limits.per_address = Some(rate(limits.per_address));
     request_limits.global = limits.global.map(rate);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use intune_challenge::service::KnownCode;
 use prometheus_client::encoding::EncodeLabelSet;
 use scep_server::{Decision, Observer, Outcome};
 use serde::Serialize;
@@ -15,10 +16,14 @@ const MOST_RECENT: usize = 1_000;
 /// Characters of a text that a peer chose.
 const LONGEST: usize = 512;
 
+/// What codes are counted as that Microsoft has not named yet.
+pub(super) const UNKNOWN_CODE: &str = "other";
+
 /// Watches all endpoints, over reloads.
 #[derive(Debug)]
 pub(super) struct Watch {
     counts: Mutex<BTreeMap<DecisionLabels, u64>>,
+    denials: Mutex<BTreeMap<DenialLabels, u64>>,
     recent: Mutex<VecDeque<Record>>,
     pub(super) trail: Trail,
 }
@@ -30,6 +35,14 @@ pub(super) struct DecisionLabels {
     pub(super) outcome: &'static str,
     /// Why there is no certificate; empty where there is one.
     pub(super) reason: &'static str,
+}
+
+/// By what the denials of Intune's service are counted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, EncodeLabelSet)]
+pub(super) struct DenialLabels {
+    pub(super) endpoint: String,
+    /// One of Microsoft's codes, or [`UNKNOWN_CODE`].
+    pub(super) code: &'static str,
 }
 
 /// A decision, as operators see it.
@@ -45,6 +58,10 @@ pub(super) struct Record {
     detail: Option<String>,
     transaction_id: Option<String>,
     message_type: Option<String>,
+    /// The id of the last call to Intune about it, for Microsoft's support.
+    activity_id: Option<String>,
+    /// The code by which Intune decided against it.
+    service_code: Option<String>,
     /// For whom a signed challenge was made.
     device: Option<String>,
     /// The subject of the CSR.
@@ -57,12 +74,18 @@ pub(super) struct Record {
 
 impl Watch {
     pub(super) fn new(trail: Trail) -> Self {
-        Self { counts: Mutex::default(), recent: Mutex::default(), trail }
+        let (counts, denials) = (Mutex::default(), Mutex::default());
+        Self { counts, denials, recent: Mutex::default(), trail }
     }
 
     /// How many decisions there were, by endpoint, outcome and reason.
     pub(super) fn counts(&self) -> BTreeMap<DecisionLabels, u64> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often Intune's service decided against a request, by endpoint and code.
+    pub(super) fn denials(&self) -> BTreeMap<DenialLabels, u64> {
+        self.denials.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The newest decisions, newest first.
@@ -76,12 +99,6 @@ impl Watch {
         self.trail.append(&json!({ "at": at, "who": who, "did": what, "details": details }));
     }
 
-    fn count(&self, labels: DecisionLabels) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(labels).or_default();
-        *count = count.saturating_add(1);
-    }
-
     fn records(&self) -> MutexGuard<'_, VecDeque<Record>> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,7 +110,12 @@ impl Observer for Watch {
         let reason = decision.outcome.error().map(scep_server::Error::label);
         let endpoint = decision.endpoint.to_owned();
         let labels = DecisionLabels { endpoint, outcome, reason: reason.unwrap_or_default() };
-        self.count(labels);
+        count(&self.counts, labels);
+        if let Some(code) = decision.service_code {
+            // What Microsoft has not named yet is no label: it comes from outside.
+            let code = KnownCode::from_name(code).map_or(UNKNOWN_CODE, KnownCode::name);
+            count(&self.denials, DenialLabels { endpoint: decision.endpoint.to_owned(), code });
+        }
         let record = Record::of(decision, reason);
         self.trail.append(&record);
         let mut recent = self.records();
@@ -121,6 +143,8 @@ impl Record {
             detail: decision.outcome.error().map(|error| cut(&error.to_string())),
             transaction_id: decision.transaction_id.map(|id| cut(&id.to_string())),
             message_type: decision.message_type.map(|kind| kind.to_string()),
+            activity_id: decision.activity_id.map(|id| id.to_string()),
+            service_code: decision.service_code.map(cut),
             device: decision.device.map(cut),
             subject: decision.subject.map(|subject| cut(&subject.to_string())),
             subject_alt_names: decision.subject_alt_names,
@@ -128,6 +152,12 @@ impl Record {
             basis,
         }
     }
+}
+
+fn count<L: Ord>(counts: &Mutex<BTreeMap<L, u64>>, labels: L) {
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = counts.entry(labels).or_default();
+    *count = count.saturating_add(1);
 }
 
 /// The beginning of a text, so that nobody fills the memory with names.

@@ -12,6 +12,7 @@ mod config;
 mod database_tls;
 mod enrolment;
 mod fleet;
+mod intune;
 mod killed;
 mod limits;
 mod nodes;

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use intune_challenge::service::KnownCode;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -12,7 +13,7 @@ use scep_types::UnixTime;
 
 use super::answer::Answer;
 use crate::serve::server::Server;
-use crate::serve::watch::DecisionLabels;
+use crate::serve::watch::{DecisionLabels, DenialLabels, UNKNOWN_CODE};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ExpiryLabels {
@@ -61,6 +62,8 @@ async fn registry(server: &Server, now: UnixTime) -> Result<Registry, Answer> {
     let mut registry = Registry::with_prefix("scep");
     let what = "PKIOperations by endpoint, outcome and reason";
     registry.register("decisions", what, decisions(server));
+    let what = "PKIOperations that Intune's service decided against, by endpoint and code";
+    registry.register("intune_denials", what, denials(server));
     registry.register(
         "refused_unseen",
         "Requests and connections that a limit refused before anything was done for them",
@@ -87,6 +90,22 @@ async fn registry(server: &Server, now: UnixTime) -> Result<Registry, Answer> {
 fn decisions(server: &Server) -> Family<DecisionLabels, Counter> {
     let family = Family::<DecisionLabels, Counter>::default();
     for (labels, count) in server.watch.counts() {
+        family.get_or_create(&labels).inc_by(count);
+    }
+    family
+}
+
+fn denials(server: &Server) -> Family<DenialLabels, Counter> {
+    let family = Family::<DenialLabels, Counter>::default();
+    // At 0 from the start, so that the first denial is an increase.
+    for door in server.running().doors.iter().filter(|door| door.intune.is_some()) {
+        let known = KnownCode::ALL.iter().map(|code| code.name());
+        for code in known.chain([UNKNOWN_CODE]) {
+            let endpoint = door.endpoint.name().to_owned();
+            drop(family.get_or_create(&DenialLabels { endpoint, code }));
+        }
+    }
+    for (labels, count) in server.watch.denials() {
         family.get_or_create(&labels).inc_by(count);
     }
     family

@@ -68,9 +68,25 @@ pub(super) async fn revoke(
             let Order { endpoint, serial, reason } = &order;
             let details = json!({ "endpoint": endpoint, "serial": serial, "reason": reason });
             server.watch.acted(&now.to_string(), &caller.name, "revoke", &details);
-            Answer::ok(json!({ "ok": true, "revoked_at": now.to_string() }))
+            let on_crl = publish(&running.doors, door, now).await;
+            Answer::ok(json!({ "ok": true, "revoked_at": now.to_string(), "on_crl": on_crl }))
         }
     }
+}
+
+/// Publishes the CRLs of the certificate's CA; whether there are any, and all of them say it.
+async fn publish(doors: &[Door], of: &Door, now: UnixTime) -> bool {
+    let spki = |door: &Door| door.config.authority.ca.issuer.certificate().spki().to_vec();
+    let same_ca = doors.iter().filter(|door| spki(door) == spki(of));
+    let mut published = Vec::new();
+    for crl in same_ca.filter_map(|door| door.crl.as_ref()) {
+        let made = crl.publisher.publish(now).await;
+        if let Err(error) = &made {
+            tracing::error!(%error, "revoked, but no CRL says so yet");
+        }
+        published.push(made.is_ok());
+    }
+    !published.is_empty() && published.iter().all(|made| *made)
 }
 
 fn id(door: &Door, serial: &str) -> Option<CertificateId> {
