@@ -21,7 +21,7 @@ impl Action for Validate<'_> {
     }
 }
 
-pub(crate) struct NotifySuccess<'a>(pub(crate) &'a Enrolment, pub(crate) SuccessNotification);
+pub(crate) struct NotifySuccess<'a>(pub(crate) &'a SuccessNotification);
 
 impl Action for NotifySuccess<'_> {
     type Answer = Notified;
@@ -29,11 +29,11 @@ impl Action for NotifySuccess<'_> {
     const NAME: &'static str = "notify_success";
 
     fn request(&self, to: &Call<'_>) -> HttpRequest {
-        self.1.to_http(to)
+        self.0.to_http(to)
     }
 
     fn decode(&self, answer: &Received<'_>) -> Result<Notified, Failure> {
-        Notified::from_http(self.0, answer.response, answer.activity_id, answer.now)
+        Notified::from_http(self.0.enrolment(), answer.response, answer.activity_id, answer.now)
     }
 }
 

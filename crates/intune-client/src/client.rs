@@ -80,9 +80,19 @@ impl<T: Transport> Client<T> {
     ) -> Called<Result<Notified, Error>> {
         let digest = self.shared.provider.digest;
         match SuccessNotification::new(enrolment, certificate, digest) {
-            Ok(notification) => self.call(tenant, &NotifySuccess(enrolment, notification)).await,
+            Ok(notification) => self.notify(tenant, &notification).await,
             Err(error) => Called::without_call(error.into()),
         }
+    }
+
+    /// Tells the service what a notification of your own making says (successNotification), such as one with a
+    /// `caConfiguration`, which comes back in [`RevocationRequest::ca_configuration`]; otherwise as [`Client::notify_success`].
+    pub async fn notify(
+        &self,
+        tenant: &Tenant,
+        notification: &SuccessNotification,
+    ) -> Called<Result<Notified, Error>> {
+        self.call(tenant, &NotifySuccess(notification)).await
     }
 
     /// Tells the service that no certificate was issued for a reason of the host's own (failureNotification), which is

@@ -44,6 +44,7 @@
 //! ```
 //!
 //! Before the first request, [`Client::check`] says in sentences what an administrator still has to do.
+//! `docs/intune-sdk.md` in the repository is the guide for makers of SCEP servers.
 #![forbid(unsafe_code)]
 
 mod action;
@@ -78,3 +79,8 @@ pub use tenant::Tenant;
 pub use transport::{Cause, Transport, TransportError, TransportFailure};
 #[cfg(feature = "reqwest")]
 pub use transport::{ExplicitProxy, HttpSettings, Proxy, ReqwestTransport, Roots, SetupError};
+
+/// What the guide shows compiles, and what it claims to run does.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../../docs/intune-sdk.md")]
+struct Guide;

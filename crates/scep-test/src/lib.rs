@@ -8,6 +8,7 @@
 )]
 
 pub mod ber;
+pub mod canaries;
 pub mod captures;
 pub mod counting;
 pub mod craft;

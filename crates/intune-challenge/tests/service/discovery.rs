@@ -123,7 +123,7 @@ fn a_slash_at_the_end_of_an_address_is_dropped() {
     assert_eq!(validation(&discover(&list(&entries))), Ok("https://fef.example/a"));
 }
 
-// Library test 5, as Graph answers today
+// library test 4.3-05: as Graph answers today
 #[test]
 fn a_service_that_is_not_listed_is_explained() {
     let entries = [entry("SomethingElse", "https://else.example")];

@@ -118,7 +118,7 @@ fn each_status_has_its_meaning() {
     assert_eq!(hint(407), Hint::ProxyAuthentication);
 }
 
-// Library test 3
+// library test 4.3-03
 #[test]
 fn a_refused_token_is_the_administrators_business() {
     assert_eq!(hint(401), Hint::IntuneTokenRefused);

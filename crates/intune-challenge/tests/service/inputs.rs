@@ -11,7 +11,7 @@ fn blank<T>(field: Field) -> Result<T, Error> {
     Err(InvalidInput::Blank(field).into())
 }
 
-// Library tests 23 and 29
+// library test 4.3-23, 29
 #[test]
 fn a_transaction_has_an_id() {
     for text in ["", " ", "\n"] {
@@ -23,7 +23,7 @@ fn a_transaction_has_an_id() {
     assert_eq!(TransactionId::new("é".repeat(1024)).unwrap().as_str().chars().count(), 1024);
 }
 
-// Library tests 17, 18 and 33
+// library test 4.3-17, 18, 33
 #[test]
 fn what_an_application_needs_is_there() {
     assert_eq!(Application::new("", "id"), blank(Field::Tenant));

@@ -30,7 +30,7 @@ fn problem(body: &str) -> MalformedAnswer {
     }
 }
 
-// Library tests 1 and 9
+// library test 4.3-01, 09
 #[test]
 fn success_is_an_authorisation_for_this_csr_and_no_other() {
     let Outcome::Valid(validated) = outcome(&ok(SUCCESS)) else { panic!() };
@@ -43,7 +43,7 @@ fn success_is_an_authorisation_for_this_csr_and_no_other() {
     assert_eq!(validated.enrolment(), &enrolment());
 }
 
-// Library tests 2 and 10
+// library test 4.3-02, 10
 #[test]
 fn each_code_denies_under_its_name_with_a_label_and_a_fail_info_of_its_own() {
     let mut labels = std::collections::BTreeSet::new();
@@ -232,7 +232,7 @@ fn a_description_is_bounded_and_printable() {
     assert_eq!(denial.description.as_str().chars().count(), 1024);
 }
 
-// Library tests 11 to 14
+// library test 4.3-11, 12, 13, 14
 #[test]
 fn a_notification_is_noted_or_denied_like_a_validation() {
     let noted = |response| Notified::from_http(&enrolment(), &response, ACTIVITY, NOW);

@@ -70,7 +70,7 @@ fn an_issuer_without_value_is_written_as_set() {
     assert_eq!(body(&request), r#"{"downloadParameters":{"maxRequests":5}}"#);
 }
 
-// Library tests 24 and 25
+// library test 4.3-24, 25
 #[test]
 fn a_download_asks_for_1_to_500_requests() {
     for most in [0, 501, u16::MAX] {
@@ -84,7 +84,7 @@ fn a_download_asks_for_1_to_500_requests() {
     assert_eq!(blank, Err(InvalidInput::Blank(Field::IssuingAuthority).into()));
 }
 
-// Library tests 7 and 20
+// library test 4.3-07, 20
 #[test]
 fn requests_are_read_with_all_their_members() {
     let requests = download(&ok(TWO)).unwrap();
@@ -118,7 +118,7 @@ fn no_requests_are_normal() {
     assert_eq!(download(&ok(r#"{"value":[]}"#)), Ok(Vec::new()));
 }
 
-// Library tests 21 and 22
+// library test 4.3-21, 22
 #[test]
 fn a_download_without_a_list_is_malformed() {
     for body in ["{}", r#"{"value":"x"}"#, r#"{"value":null}"#, r#"{"value":{}}"#] {
@@ -145,7 +145,7 @@ fn a_request_without_context_or_serial_number_is_malformed() {
     }
 }
 
-// Library test 8
+// library test 4.3-08
 #[test]
 fn results_go_out_with_the_names_of_their_codes() {
     let upload = RevocationUpload::new(results()).unwrap();
@@ -170,7 +170,7 @@ fn results_go_out_with_the_numbers_of_their_codes_if_set() {
     assert!(body(&request).contains(r#""succeeded":false,"errorCode":"4004","#));
 }
 
-// Library tests 27 and 28
+// library test 4.3-27, 28
 #[test]
 fn an_upload_has_1_to_500_results() {
     let one = results().remove(0);
@@ -178,7 +178,7 @@ fn an_upload_has_1_to_500_results() {
     assert_eq!(RevocationUpload::new(vec![one; 501]), Err(out_of_range(Field::Results, 501)));
 }
 
-// Library test 26
+// library test 4.3-26
 #[test]
 fn true_is_accepted_as_value_and_as_text() {
     for body in [r#"{"value":true}"#, r#"{"value":"true"}"#, r#"{"value":"True"}"#] {
@@ -186,7 +186,7 @@ fn true_is_accepted_as_value_and_as_text() {
     }
 }
 
-// Library tests 30, 31 and 32
+// library test 4.3-30, 31, 32
 #[test]
 fn everything_else_is_not_accepted() {
     for body in [r#"{"value":false}"#, r#"{"value":"False"}"#] {

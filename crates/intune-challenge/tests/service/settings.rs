@@ -5,7 +5,7 @@ use intune_challenge::{Field, InvalidInput, Secret};
 
 use crate::support::*;
 
-// Library test 19
+// library test 4.3-19
 #[test]
 fn microsofts_values_are_the_default() {
     let settings = settings();

@@ -15,7 +15,7 @@ async fn validate(client: &Client<Microsoft>) -> String {
     verdict(client.validate(&tenant(), &enrolment()).await)
 }
 
-// Library test 1, 9
+// library test 4.3-01, 09
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_validated_costs_two_tokens_a_look_up_and_a_call() {
     let microsoft = Microsoft::new().then(Place::Validate, [code("Success")]);
@@ -23,7 +23,7 @@ async fn a_request_that_is_validated_costs_two_tokens_a_look_up_and_a_call() {
     assert_eq!(microsoft.counts(), (2, 1, 1));
 }
 
-// Library test 2, 10
+// library test 4.3-02, 10
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_denied_costs_the_same_and_is_told_by_its_code() {
     for denial in ["ChallengeDecodingError", "ChallengeDecryptionError"] {
@@ -33,7 +33,7 @@ async fn a_request_that_is_denied_costs_the_same_and_is_told_by_its_code() {
     }
 }
 
-// Library test 3, corrected: an expired token is no reason to refuse a device
+// library test 4.3-03: corrected, an expired token is no reason to refuse a device
 #[tokio::test(start_paused = true)]
 async fn http_401_is_told_after_a_new_token_did_not_help() {
     let microsoft = Microsoft::new();
@@ -45,7 +45,7 @@ async fn http_401_is_told_after_a_new_token_did_not_help() {
     assert_eq!(microsoft.counts(), (3, 1, 2));
 }
 
-// Library test 4, corrected: there is no second kind of token to ask for
+// library test 4.3-04: corrected, there is no second kind of token to ask for
 #[tokio::test(start_paused = true)]
 async fn without_a_token_nothing_else_is_asked_for() {
     let microsoft = Microsoft::new();
@@ -54,7 +54,7 @@ async fn without_a_token_nothing_else_is_asked_for() {
     assert_eq!(microsoft.counts(), (3, 0, 0));
 }
 
-// Library test 5
+// library test 4.3-05
 #[tokio::test(start_paused = true)]
 async fn a_directory_with_other_services_only_is_said_to_be_that() {
     let microsoft = Microsoft::new();
@@ -63,7 +63,7 @@ async fn a_directory_with_other_services_only_is_said_to_be_that() {
     assert_eq!(microsoft.counts(), (1, 1, 0));
 }
 
-// Library test 6 and 16, corrected: the same call looks the service up again
+// library test 4.3-06, 16: corrected, the same call looks the service up again
 #[tokio::test(start_paused = true)]
 async fn a_host_that_is_gone_is_looked_up_again_by_the_same_call() {
     let microsoft = Microsoft::new().then(Place::Validate, [Act::Refuse]);
@@ -72,7 +72,7 @@ async fn a_host_that_is_gone_is_looked_up_again_by_the_same_call() {
     assert_eq!(microsoft.counts(), (2, 2, 2));
 }
 
-// Library test 15, corrected: what Entra says is what is told
+// library test 4.3-15: corrected, what Entra says is what is told
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_unknown_is_told_as_that() {
     let unknown = r#"{"error":"invalid_request","error_description":"AADSTS90002: Tenant 'tenant' not found.","error_codes":[90002]}"#;

@@ -109,7 +109,7 @@ struct State {
     most_in_flight: usize,
 }
 
-pub(crate) const SECRET: &str = "kQ8~correct-horse-battery-staple";
+pub(crate) use scep_test::canaries::CLIENT_SECRET as SECRET;
 pub(crate) const VALIDATION: (&str, &str) = (
     "ScepRequestValidationFEService",
     "RACerts/ScepRequestValidationFEService/Gateway/StatelessScepRequestValidationService",

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use intune_client::service::{
     ErrorDescription, HResult, RevocationDownload, RevocationError, RevocationResult,
-    RevocationUpload,
+    RevocationUpload, SuccessNotification,
 };
 
 use crate::microsoft::{Act, CONNECTOR, Microsoft, Place, VALIDATION};
-use crate::support::{client, enrolled, enrolment, tenant, verdict};
+use crate::support::{client, crypto, enrolled, enrolment, tenant, verdict};
 
 async fn notify_success(microsoft: &Microsoft) -> (String, u32, Duration) {
     let (enrolment, certificate) = enrolled();
@@ -30,7 +30,7 @@ fn code(code: &str) -> Act {
     Act::Answer(200, format!(r#"{{"code":"{code}","errorDescription":""}}"#))
 }
 
-// Library test 11
+// library test 4.3-11
 #[tokio::test(start_paused = true)]
 async fn a_success_notification_says_which_certificate() {
     let microsoft = Microsoft::new();
@@ -53,6 +53,27 @@ async fn a_success_notification_says_which_certificate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_notification_of_ones_own_has_a_ca_configuration() {
+    let microsoft = Microsoft::new();
+    let (enrolment, certificate) = enrolled();
+    let notification = SuccessNotification::new(&enrolment, &certificate, crypto().digest).unwrap();
+    let notification = notification.with_ca_configuration("profile-7").unwrap();
+    let notification = notification.with_certificate_authority("Contoso Issuing CA 1").unwrap();
+    let called = client(&microsoft).notify(&tenant(), &notification).await;
+    assert_eq!(verdict(called), "well");
+    let notified = &microsoft.at(Place::Success)[0].json()["notification"];
+    assert_eq!(notified["caConfiguration"], "profile-7");
+    assert_eq!(notified["certificateAuthority"], "Contoso Issuing CA 1");
+    // Without one of its own, neither is said.
+    assert_eq!(notify_success(&microsoft).await.0, "well");
+    let notified = &microsoft.at(Place::Success)[1].json()["notification"];
+    assert_eq!(
+        (notified.get("caConfiguration"), notified.get("certificateAuthority")),
+        (None, None)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_certificate_for_another_key_is_not_notified() {
     let microsoft = Microsoft::new();
     let ((enrolment, _), (_, other)) = (enrolled(), enrolled());
@@ -61,7 +82,7 @@ async fn a_certificate_for_another_key_is_not_notified() {
     assert_eq!(microsoft.counts(), (0, 0, 0));
 }
 
-// Library test 13
+// library test 4.3-13
 #[tokio::test(start_paused = true)]
 async fn a_failure_notification_says_why() {
     let microsoft = Microsoft::new();
@@ -71,7 +92,7 @@ async fn a_failure_notification_says_why() {
     assert_eq!(notified["notification"]["errorDescription"], "the CA does not answer");
 }
 
-// Library test 12, 14
+// library test 4.3-12, 14
 #[tokio::test(start_paused = true)]
 async fn a_denied_notification_is_told_by_its_code() {
     let act = || [code("ChallengeDecryptionError")];
@@ -126,7 +147,7 @@ async fn faults_at_the_failure_notification() {
     }
 }
 
-// Library test 7, 8
+// library test 4.3-07, 08
 #[tokio::test(start_paused = true)]
 async fn revocations_are_downloaded_and_their_results_uploaded() {
     let microsoft = Microsoft::new();

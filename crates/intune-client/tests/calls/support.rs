@@ -11,7 +11,7 @@ use scep_types::{Certificate, CryptoError, CryptoProvider, Csr, Secret, SecureRa
 
 use crate::microsoft::{Microsoft, SECRET};
 
-pub(crate) const CHALLENGE: &str = "MIIOpaqueChallengeOfMicrosoft";
+pub(crate) use scep_test::canaries::CHALLENGE;
 
 /// Octets that go up by one, so that each activity has its own id and repeats are spread alike in every run.
 #[derive(Debug)]

@@ -153,6 +153,14 @@ impl Session {
     /// [`Error::Device`].
     pub async fn send(&self, request: &Request) -> Result<Enrolled, Error> {
         let reply = self.exchange(&request.message).await?;
+        self.receive(request, reply)
+    }
+
+    /// Opens an answer that came some other way than by HTTP.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn receive(&self, request: &Request, reply: Bytes) -> Result<Enrolled, Error> {
         let device = &self.device;
         let mut fallback = [0; 32];
         device.provider.random.fill(&mut fallback)?;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use intune_client::service::{
     AssertionAlgorithm, ErrorDescription, HResult, RevocationDownload, RevocationError,
-    RevocationResult, RevocationUpload,
+    RevocationResult, RevocationUpload, SuccessNotification,
 };
 use intune_client::{CertificateCredential, Credential, Severity};
 use intune_sim::device::Family;
@@ -32,7 +32,7 @@ async fn the_doctor_sees_each_missing_permission() {
         let left = all.into_iter().filter(|permission| *permission != missing);
         stand.simulator.set_permissions(SimulatorConfig::TENANT, left).unwrap();
         let findings = stand.client.check(&stand.tenant).await;
-        assert!(findings.iter().any(|f| f.severity() > Severity::Good), "{findings:?}");
+        assert!(findings.iter().any(|f| f.severity() == Severity::Problem), "{findings:?}");
     }
 }
 
@@ -109,8 +109,10 @@ async fn a_revocation_goes_there_and_back() {
     let stand = Stand::start().await;
     let enrolment = windows(&stand.policy());
     let certificate = certificate(&[0x00, 0xAB, 0xCD]);
-    let notified = stand.client.notify_success(&stand.tenant, &enrolment, &certificate).await;
-    notified.outcome.unwrap();
+    let notification =
+        SuccessNotification::new(&enrolment, &certificate, provider().digest).unwrap();
+    let notification = notification.with_ca_configuration("issuing-ca-2").unwrap();
+    stand.client.notify(&stand.tenant, &notification).await.outcome.unwrap();
     let serial = stand.simulator.issued().pop().unwrap().serial_number;
     stand.simulator.request_revocation(&serial, None).unwrap();
     stand.simulator.request_revocation("FFFF", Some("CN=gone")).unwrap();
@@ -122,6 +124,7 @@ async fn a_revocation_goes_there_and_back() {
     let format = stand.tenant.settings().serial_format();
     let found = requests[0].serial(format).unwrap();
     assert_eq!(found.octets(), [0xAB, 0xCD], "what was notified is read back");
+    assert_eq!(requests[0].ca_configuration.as_deref(), Some("issuing-ca-2"));
 
     let unknown = ErrorDescription::new("no such serial").unwrap();
     let results = vec![

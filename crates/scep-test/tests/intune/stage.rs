@@ -9,7 +9,7 @@ use intune_client::{
     BearerHosts, Client, ClientSettings, Credential, HttpSettings, Loopback, ReqwestTransport,
     Retries, Tenant,
 };
-use intune_sim::device::{Device, Family, Request, Session};
+use intune_sim::device::{Device, DeviceKey, Family, Request, Session};
 use intune_sim::{Policy, SimulatedClock, Simulator, SimulatorConfig, User};
 use scep_ca::{Issuer, Profile, ProfileConfig, Profiles};
 use scep_crypto::aws_lc_rs::provider;
@@ -20,13 +20,16 @@ use scep_server::{
     router, serve,
 };
 use scep_store::MemoryStore;
-use scep_test::keys;
 use scep_test::pki::{NOW, Pki};
-use scep_types::{AlgorithmPolicy, UnixTime};
+use scep_test::{canaries, keys};
+use scep_types::{AlgorithmPolicy, Secret, UnixTime};
+
+use crate::log::Log;
+use crate::secrets::Secrets;
 
 pub(crate) const FAMILIES: [Family; 3] = [Family::Windows, Family::Apple, Family::Android];
 
-const YEAR: Duration = Duration::from_secs(365 * 86_400);
+pub(crate) const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 pub(crate) struct Stage {
     pub(crate) url: String,
@@ -36,9 +39,28 @@ pub(crate) struct Stage {
     pub(crate) revocation: RevocationWorker,
     pub(crate) publisher: Arc<CrlPublisher>,
     clock: Arc<StandingClock>,
+    log: Log,
 }
 
-struct StandingClock(AtomicI64);
+/// In the end, all that was logged is looked through for secrets.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let mut secrets = Secrets::default();
+            secrets.add_all_of(&self.simulator);
+            let logged = [self.log.take().into_bytes(), self.log.of_others()].concat();
+            assert_eq!(secrets.first_in(&logged), None, "a piece of a secret was logged");
+        }
+    }
+}
+
+pub(crate) struct StandingClock(pub(crate) AtomicI64);
+
+impl Default for StandingClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(NOW.as_secs()))
+    }
+}
 
 impl Clock for StandingClock {
     fn now(&self) -> UnixTime {
@@ -53,8 +75,23 @@ impl Stage {
 
     /// With a compliance check that has this way with grace periods.
     pub(crate) async fn checking(notify: NotifyPolicy, grace: Option<GracePeriod>) -> Self {
+        Self::build(notify, grace, ProfileConfig::new(YEAR)).await
+    }
+
+    /// With certificates as this profile has them.
+    pub(crate) async fn issuing(profile: ProfileConfig) -> Self {
+        Self::build(NotifyPolicy::BeforeDelivery, None, profile).await
+    }
+
+    async fn build(
+        notify: NotifyPolicy,
+        grace: Option<GracePeriod>,
+        profile: ProfileConfig,
+    ) -> Self {
+        let log = Log::listen();
         let mut config = SimulatorConfig::new(provider());
         config.clock = SimulatedClock::Standing(NOW);
+        config.tenants[0].apps[0].secrets[0].value = Secret::new(canaries::CLIENT_SECRET);
         let simulator = Simulator::start(config).await.unwrap();
         let (client, tenant) = caller(&simulator);
         let compliance = grace.map(|grace| -> Arc<dyn ComplianceCheck> {
@@ -62,9 +99,10 @@ impl Stage {
         });
         let service = Arc::new(IntuneTenant::new(client, tenant));
         let store = Arc::new(MemoryStore::default());
-        let clock = Arc::new(StandingClock(AtomicI64::new(NOW.as_secs())));
+        let clock = Arc::new(StandingClock::default());
         let mode = IntuneMode::new(service.clone()).with_notify(notify);
-        let endpoint = endpoint(Mode::Intune(Arc::new(mode)), store.clone(), compliance);
+        let host = Host::new(provider(), store.clone());
+        let endpoint = endpoint(Mode::Intune(Arc::new(mode)), host, compliance, profile);
         let publisher = Arc::new(CrlPublisher::new(&endpoint, YEAR).unwrap());
         let outbox = OutboxWorker::new(&endpoint).unwrap().with_clock(clock.clone());
         let revocation = RevocationWorker::new(&endpoint, service, publisher.clone());
@@ -74,7 +112,7 @@ impl Stage {
         let url = format!("http://{}/scep", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, router, std::future::pending()));
         let revocation = revocation.with_clock(clock.clone());
-        Self { url, simulator, store, outbox, revocation, publisher, clock }
+        Self { url, simulator, store, outbox, revocation, publisher, clock, log }
     }
 
     /// Whose devices are.
@@ -106,10 +144,11 @@ impl Stage {
     }
 }
 
-fn endpoint(
+pub(crate) fn endpoint(
     mode: Mode,
-    store: Arc<MemoryStore>,
+    host: Host,
     compliance: Option<Arc<dyn ComplianceCheck>>,
+    profile: ProfileConfig,
 ) -> Endpoint {
     let pki = Pki::shared();
     let issuer = Issuer::new(pki.ca.clone(), provider().digest, NOW).unwrap();
@@ -117,9 +156,9 @@ fn endpoint(
     let authority = Authority {
         ca: CertificateAuthority::root(issuer, key("rsa2048-ca")),
         ra: RegistrationAuthority::new(pki.ra.clone(), key("rsa2048-ra")),
-        profiles: Profiles::new(Profile::new(ProfileConfig::new(YEAR)).unwrap()),
+        profiles: Profiles::new(Profile::new(profile).unwrap()),
     };
-    let mut config = EndpointConfig::new("intune", mode, authority, Host::new(provider(), store));
+    let mut config = EndpointConfig::new("intune", mode, authority, host);
     config.compliance = compliance;
     config.algorithms = AlgorithmPolicy::Legacy; // Windows signs with SHA-1
     config.signer_binding = SignerBinding::Any; // and with a key that it throws away
@@ -150,10 +189,18 @@ fn caller(simulator: &Simulator) -> (Client<ReqwestTransport>, Tenant) {
 }
 
 pub(crate) fn device(family: Family) -> Device {
-    let key = |name| Arc::new(keys::software(name));
-    let device = Device::new(family, key("rsa2048-device"), provider()).with_time(NOW);
+    device_with(family, "rsa2048-device")
+}
+
+/// A device with this key.
+pub(crate) fn device_with(family: Family, name: &str) -> Device {
+    let key: Arc<dyn DeviceKey> = match name {
+        "rsa1024-device" => Arc::new(keys::textbook(name)), // too short for backends
+        _ => Arc::new(keys::software(name)),
+    };
+    let device = Device::new(family, key, provider()).with_time(NOW);
     match family {
-        Family::Windows => device.with_signer_key(key("rsa2048-signer")),
+        Family::Windows => device.with_signer_key(Arc::new(keys::software("rsa2048-signer"))),
         Family::Apple | Family::Android => device,
     }
 }
