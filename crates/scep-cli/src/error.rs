@@ -58,6 +58,12 @@ pub enum Error {
         /// Which level decided.
         level: Level,
     },
+    /// Not every device of a bench has its certificate.
+    #[error("{failed} devices got no certificate")]
+    NotAllIssued {
+        /// How many.
+        failed: usize,
+    },
     /// Standard output is closed.
     #[error("cannot write the output: {0}")]
     Output(ErrorKind),
@@ -192,6 +198,7 @@ impl Error {
             Self::File { .. } | Self::Crypto(_) | Self::Output(_) => 6,
             Self::Decode { .. } => 7,
             Self::NotConformant { .. } => 8,
+            Self::NotAllIssued { .. } => 9,
             Self::Mint(_) => 2,
         }
     }

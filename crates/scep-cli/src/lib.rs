@@ -1,12 +1,13 @@
 //! The command `scep`: a SCEP client, and a diagnosis of what SCEP peers say.
 //!
 //! The program is [`run`] on a parsed [`Cli`]; [`decode`] makes a readable tree of whatever SCEP sends. `probe` looks a server
-//! over, `conformance` runs the rules of RFC 8894 against it.
+//! over, `conformance` runs the rules of RFC 8894 against it, `bench` puts it under load.
 #![forbid(unsafe_code)]
 
 pub mod decode;
 
 mod answer;
+mod bench;
 mod choices;
 mod cli;
 mod commands;

@@ -12,6 +12,7 @@ mod compliance;
 mod config;
 mod enrolment;
 mod failure;
+mod flood;
 mod hostile;
 mod hot;
 mod http;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod ca;
 mod decode;
 mod diagnosis;
@@ -9,6 +10,7 @@ mod queries;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use bench::{BenchArgs, BenchChallengeArgs};
 pub(crate) use ca::{MessageArgs, ServerArgs, TrustArgs};
 pub(crate) use decode::DecodeArgs;
 pub(crate) use diagnosis::{CacertArgs, CapsArgs, ConformanceArgs, ProbeArgs};
@@ -34,7 +36,8 @@ Exit codes:
   5  not believed: the CA, or an answer in its name, is not authentic
   6  a local file or key
   7  not understood: malformed input or answer, or an algorithm that is not allowed
-  8  conformance: a rule of the chosen level is not kept";
+  8  conformance: a rule of the chosen level is not kept
+  9  bench: not every device got a certificate";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -59,6 +62,8 @@ pub(crate) enum Command {
     Probe(ProbeArgs),
     /// Runs the rules of RFC 8894 for servers against one; requests certificates
     Conformance(Box<ConformanceArgs>),
+    /// Enrols many simulated devices at once, and says how fast that went; requests certificates
+    Bench(Box<BenchArgs>),
     /// Shows a pkiMessage, envelope, CSR, certificate or list of certificates as a tree
     Decode(DecodeArgs),
     /// Makes a signed challenge

@@ -60,7 +60,7 @@ fn setting(args: &ConformanceArgs, budget: u32, notes: &mut dyn Write) -> Result
 }
 
 /// Says what it will cost, and goes on only with a yes.
-fn ask(certificates: u32, url: &str, notes: &mut dyn Write) -> Result<(), Error> {
+pub(super) fn ask(certificates: u32, url: &str, notes: &mut dyn Write) -> Result<(), Error> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         return Err(Usage::NotAsked { certificates }.into());

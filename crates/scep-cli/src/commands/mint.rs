@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use intune_challenge::signed::{Algorithm, Claims, Issuer};
 use scep_client::now;
-use scep_crypto::aws_lc_rs::provider;
+use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
 use scep_types::{KeyKind, Secret, UnixTime, hex};
 use serde_json::json;
 
@@ -14,10 +14,7 @@ use crate::{files, output};
 
 pub(super) fn run(args: &MintArgs, out: &mut dyn Write) -> Result<(), Error> {
     let key = files::read_key(&args.key)?;
-    let algorithm = match &args.alg {
-        Some(name) => Algorithm::from_name(name).ok_or_else(|| Usage::Algorithm(name.clone()))?,
-        None => algorithm_for(key.kind())?,
-    };
+    let algorithm = algorithm(&key, args.alg.as_deref())?;
     let issuer = Issuer::new(Arc::new(key), algorithm, args.kid.clone())?;
     let claims = claims(args, now())?;
     let challenge = issuer.mint(&claims)?;
@@ -33,6 +30,23 @@ pub(super) fn run(args: &MintArgs, out: &mut dyn Write) -> Result<(), Error> {
         return output::json_value(out, &value);
     }
     output::line(out, challenge.expose())
+}
+
+/// Who signs challenges with this key, by the named algorithm or the one that goes with the key.
+pub(super) fn issuer(
+    key: SoftwareKey,
+    algorithm_name: Option<&str>,
+    kid: Option<String>,
+) -> Result<Issuer, Error> {
+    let algorithm = algorithm(&key, algorithm_name)?;
+    Ok(Issuer::new(Arc::new(key), algorithm, kid)?)
+}
+
+fn algorithm(key: &SoftwareKey, name: Option<&str>) -> Result<Algorithm, Usage> {
+    match name {
+        Some(name) => Algorithm::from_name(name).ok_or_else(|| Usage::Algorithm(name.to_owned())),
+        None => algorithm_for(key.kind()),
+    }
 }
 
 fn algorithm_for(key: KeyKind) -> Result<Algorithm, Usage> {

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod bench;
 mod cacert;
 mod caps;
 mod conformance;
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli, out: &mut dyn Write, notes: &mut dyn Write) -> Result<(), 
         Command::Nextca(args) => wait_for(nextca::run(args, out, notes)),
         Command::Probe(args) => wait_for(probe::run(args, out, notes)),
         Command::Conformance(args) => conformance::run(args, out, notes),
+        Command::Bench(args) => bench::run(args, out, notes),
         Command::Poll(args) => wait_for(poll::run(args, out, notes)),
         Command::Getcert(args) => wait_for(query::getcert(args, out, notes)),
         Command::Getcrl(args) => wait_for(query::getcrl(args, out, notes)),

@@ -13,7 +13,7 @@ fn help_explains_the_exit_codes() {
 
 #[test]
 fn every_command_has_its_help() {
-    for command in ["caps", "cacert", "enroll", "renew", "decode", "mint"] {
+    for command in ["caps", "cacert", "enroll", "renew", "bench", "decode", "mint"] {
         let help = Work::new().scep([command, "--help"]);
         assert_eq!(help.code, 0);
         assert!(help.out.contains("Usage: scep"), "{command}");
