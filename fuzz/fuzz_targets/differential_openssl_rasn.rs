@@ -2,13 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scep_fuzz::{Seen, by_cms, by_rasn};
+use scep_fuzz::{Seen, by_cms, by_openssl, by_rasn};
 use scep_proto::inspect::Signed;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(ours) = Signed::parse(data.to_vec()) else { return };
     let ours = Seen::of(&ours);
-    for theirs in [by_rasn(data), by_cms(data)].into_iter().flatten() {
+    for theirs in [by_openssl(data), by_rasn(data), by_cms(data)].into_iter().flatten() {
         assert_eq!(theirs, ours);
     }
 });

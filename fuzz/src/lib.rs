@@ -1,6 +1,9 @@
 //! What the fuzz targets share: a crypto provider that believes everything, so that fuzzing reaches the code behind it,
 //! and answers of the Intune service in a form that a person can write.
 
+mod openssl;
+mod world;
+
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
 
@@ -19,6 +22,9 @@ use scep_types::{
     DigestProvider, EnvelopeProvider, KeyTransport, SecureRandom, SignatureScheme,
     SignatureVerifier, VerifyingKey,
 };
+
+pub use openssl::by_openssl;
+pub use world::{Step, World, steps};
 
 /// Status, `Retry-After` (empty for none), body: two lines and the rest.
 pub fn response(data: &[u8]) -> HttpResponse {
@@ -212,32 +218,6 @@ pub fn edited(honest: &[u8], edits: &[u8]) -> Vec<u8> {
     message
 }
 
-/// Requests one after the other: an octet chooses an honest one, the next says how many edits of it follow.
-pub fn requests(mut data: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    std::iter::from_fn(move || {
-        let ([chosen, edits], rest) = data.split_first_chunk::<2>()?;
-        let (edits, after) = rest.split_at(usize::from(*edits % 16 * 3).min(rest.len()));
-        data = after;
-        Some(edited(&HONEST[usize::from(*chosen) % HONEST.len()], edits))
-    })
-}
-
-/// Each kind of request, by two signers.
-static HONEST: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
-    let csr = Csr::parse(include_bytes!("../seeds/csr/rsa.der").to_vec()).expect("a CSR");
-    let (name, serial) = (Name::build(&[]), [1]);
-    let payloads = [
-        Payload::Enrol(&csr),
-        Payload::Renew(&csr),
-        Payload::Poll { issuer: &name, subject: &name },
-        Payload::GetCert { issuer: &name, serial: &serial },
-        Payload::GetCrl { issuer: &name, serial: &serial },
-    ];
-    let signers = ca().certificates();
-    let all = payloads.iter().flat_map(|payload| signers.iter().map(move |s| (*payload, s)));
-    all.map(|(payload, signer)| honest(payload, signer).0).collect()
-});
-
 fn honest(payload: Payload<'_>, signer: &Certificate) -> (Bytes, Awaiting) {
     let settings = RequestSettings {
         transaction_id: &TransactionId::new(ID).expect("an id"),
@@ -300,16 +280,32 @@ pub type Concern = (Option<Identifier>, Vec<u8>, Option<Vec<u8>>);
 pub fn signer_and_ids(request: &[u8]) -> Concern {
     let signed = Signed::parse(request.to_vec()).expect("it was answered");
     let signer = signed.signers().next().expect("it was answered");
-    let certificate = signer.certificate().expect("it was answered");
-    let can_encrypt = certificate.key_kind().is_ok_and(scep_types::KeyKind::can_encrypt);
-    let name = || {
+    let can_encrypt = |certificate: &&Certificate| {
+        certificate.key_kind().is_ok_and(scep_types::KeyKind::can_encrypt)
+    };
+    let name = signer.certificate().filter(can_encrypt).map(|certificate| {
         let serial = Bytes::copy_from_slice(certificate.serial());
         Identifier::IssuerAndSerial(certificate.issuer().clone(), serial)
-    };
+    });
     let attributes = signer.attributes();
     let nonce = attributes.sender_nonce.ok().flatten().map(|nonce| nonce.octets().to_vec());
     let id = attributes.transaction_id.expect("it was answered").octets().to_vec();
-    (can_encrypt.then(name), id, nonce)
+    (name, id, nonce)
+}
+
+/// As [`recipient_and_ids`], of a reply that may hold nothing: then nobody can be the wrong one.
+pub fn concerns(reply: &Bytes, request: &[u8]) -> bool {
+    let (signer, id, nonce) = signer_and_ids(request);
+    let signed = Signed::parse(reply.clone()).expect("we wrote it");
+    if !signed.content().is_empty() {
+        return recipient_and_ids(reply) == (signer, id, nonce);
+    }
+    let attributes = signed.signers().next().expect("we wrote it").attributes();
+    let answered = attributes.recipient_nonce.expect("we wrote it");
+    let answered = answered.map(|nonce| nonce.octets().to_vec());
+    // A request that does not verify may have a nonce that cannot be read.
+    attributes.transaction_id.expect("we wrote it").octets() == id.as_slice()
+        && (answered == nonce || answered.is_none())
 }
 
 /// To whom a reply is encrypted, under which id and to which nonce.

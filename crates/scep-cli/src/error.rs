@@ -28,6 +28,9 @@ pub enum Error {
         /// What came of it.
         error: scep_client::Error,
     },
+    /// The request waits for approval, and is kept.
+    #[error("the request waits for approval and is kept in {path}; go on with scep poll --state {path}", path = .0.display())]
+    Kept(PathBuf),
     /// A file.
     #[error("{}: {problem}", path.display())]
     File {
@@ -134,6 +137,11 @@ pub enum Usage {
     /// No transactionID.
     #[error("--transaction-id {0:?} is not 1 to 255 printable characters")]
     TransactionId(String),
+    /// A request whose key is thrown away cannot be asked for later.
+    #[error(
+        "--state goes with RSA keys: the key that another one's request is signed with is thrown away"
+    )]
+    ThrownAway,
     /// A JWS algorithm we do not have.
     #[error("--alg {0:?} is none of RS256, RS384, PS256, ES256, ES384")]
     Algorithm(String),
@@ -197,6 +205,7 @@ impl Error {
             Self::Client(error) | Self::Query { error, .. } => client_code(error),
             Self::File { .. } | Self::Crypto(_) | Self::Output(_) => 6,
             Self::Decode { .. } => 7,
+            Self::Kept(_) => 3,
             Self::NotConformant { .. } => 8,
             Self::NotAllIssued { .. } => 9,
             Self::Mint(_) => 2,
@@ -324,7 +333,9 @@ fn how_to_trust(ca: &UnauthenticatedCa) -> String {
 
 fn after_unsupported(unsupported: &Unsupported) -> Option<&'static str> {
     Some(match unsupported {
-        Unsupported::Digest(DigestAlgorithm::Md5) | Unsupported::Cipher(ContentCipher::DesCbc) => {
+        Unsupported::Digest(DigestAlgorithm::Md5)
+        | Unsupported::Cipher(ContentCipher::DesCbc)
+        | Unsupported::ReplyCipher(ContentCipher::DesCbc) => {
             "MD5 and single DES protect nothing. Have the server use others (step-ca: \
              encryptionAlgorithmIdentifier 1 or 2; EJBCA, NDES: a newer version; micromdm's scepserver has no setting), \
              or take them with --allow-obsolete"
@@ -335,7 +346,17 @@ fn after_unsupported(unsupported: &Unsupported) -> Option<&'static str> {
         Unsupported::Cipher(_) => {
             "try --cipher aes128; if it is the server that answers with it, allow it with --legacy"
         }
-        Unsupported::ReplyKey(_) => "requests must be signed with an RSA key",
+        Unsupported::ReplyKey(_) => {
+            "sign with an RSA key, or give the --challenge that the answer can be encrypted with"
+        }
+        Unsupported::ReplyCipher(_) => {
+            "the server answers with another cipher than the request's: try --cipher with that one, \
+             or allow it with --legacy"
+        }
+        Unsupported::CaKey(_) => {
+            "the CA's key cannot decrypt: give the --challenge, by which requests are then encrypted, \
+             to a server that says SCEPStandard"
+        }
         _ => return None,
     })
 }

@@ -155,6 +155,12 @@ fn make_readable(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes what is not needed any more.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    let removed = std::fs::remove_file(path);
+    removed.map_err(|error| file_error(path, FileProblem::Write(error.kind())))
+}
+
 /// A PEM block.
 pub(crate) struct PemBlock {
     pub(crate) label: String,
@@ -195,6 +201,6 @@ pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
-fn file_error(path: &Path, problem: FileProblem) -> Error {
+pub(crate) fn file_error(path: &Path, problem: FileProblem) -> Error {
     Error::File { path: path.to_owned(), problem }
 }

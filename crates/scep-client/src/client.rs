@@ -2,17 +2,16 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use scep_proto::client::{
-    Enrolment, EnrolmentSettings, Exchange, HttpAnswer, HttpRequest, Issued, Step, Turn,
-    UnsignedRequest, Waiting,
+    Enrolment, EnrolmentSettings, Exchange, HttpAnswer, HttpRequest, Issued, Step, Turn, Waiting,
 };
 use scep_proto::{Capabilities, FallbackKey, MessageRandom, UnauthenticatedCa, Unfinished};
-use scep_types::{CryptoError, CryptoProvider, UnixTime};
+use scep_types::{CryptoError, CryptoProvider, DecryptionKey, SigningKey, UnixTime};
 use tracing::{debug, info};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::http::{Http, HttpSettings, Observed};
-use crate::identity::Identity;
+use crate::identity::{Identity, Keys};
 
 /// A client of one SCEP server.
 #[derive(Debug, Clone)]
@@ -37,6 +36,23 @@ pub enum Progress {
         /// When.
         until: UnixTime,
     },
+}
+
+/// How far an enrolment got.
+#[derive(Debug)]
+#[must_use]
+pub enum Begun {
+    /// To its certificate.
+    Issued(Box<Issued>),
+    /// To where someone has to approve it.
+    Pending(Pending),
+}
+
+/// A request that waits for approval.
+#[must_use]
+pub struct Pending {
+    /// What [`Client::resume`] goes on with. The challenge is in it: keep it as secret as a password.
+    pub state: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Display for Progress {
@@ -125,53 +141,57 @@ impl Client {
         identity: &Identity<'_>,
         mut progress: impl FnMut(Progress),
     ) -> Result<Issued, Error> {
-        identity.check_keys()?;
-        let (csr, signer) = (identity.csr.clone(), identity.signer.clone());
-        let mut step = Enrolment::start(settings, csr, signer, self.provider)?;
-        let mut lost = None;
+        let mut step = self.start(settings, identity)?;
+        let mut run = Run { client: self, keys: identity.keys(), lost: None };
         loop {
-            step = match step {
-                Step::Send(exchange) => self.exchange(exchange, &mut lost).await?,
-                Step::Sign(request) => sign(request, identity)?,
-                Step::Decrypt(reply) => {
-                    let fallback = reply.fallback(&FallbackKey::new(*self.draw()?));
-                    let (transport, wrapped) = (reply.transport(), reply.encrypted_key());
-                    let key = identity.decryption_key.unwrap_key(transport, wrapped, &fallback)?;
-                    reply.decrypted(&key)?
-                }
-                Step::AskTrust(question) => {
-                    return Err(Error::CaNotTrusted(Box::new(question.ca().clone())));
-                }
-                Step::Wait(waiting) => {
+            step = match run.advance(step).await? {
+                Reached::Wait(waiting) => {
                     progress(Progress::of(&waiting));
-                    sleep_until(waiting.until()).await;
-                    waiting.resume(&self.turn()?)?
+                    run.wait(waiting).await?
                 }
-                Step::Done(issued) => return Ok(*issued),
+                Reached::Done(issued) => return Ok(*issued),
             };
         }
     }
 
-    /// Does one exchange; `lost` is the latest reason why none came to pass.
-    async fn exchange(&self, exchange: Exchange, lost: &mut Option<Error>) -> Result<Step, Error> {
-        match self.send(exchange.request()).await {
-            Ok(answer) => {
-                *lost = None;
-                Ok(exchange.answered(&answer, &self.turn()?)?)
-            }
-            Err(error) if !error.is_transient() && !exchange.is_optional() => Err(error),
-            Err(error) => {
-                info!(%error, "no answer");
-                *lost = Some(error);
-                exchange.unanswered(&self.turn()?).map_err(|ended| match (ended, lost.take()) {
-                    // The reason says more than the count of attempts.
-                    (scep_proto::Error::Unfinished(Unfinished::NoAnswer { .. }), Some(lost)) => {
-                        lost
-                    }
-                    (ended, _) => ended.into(),
-                })
-            }
+    /// Enrols or renews as far as the server decides at once: a request that waits for approval is handed back, and may
+    /// be asked for by [`Client::resume`] when this process is long gone.
+    ///
+    /// # Errors
+    /// As [`Client::enrol`].
+    pub async fn begin(
+        &self,
+        settings: EnrolmentSettings,
+        identity: &Identity<'_>,
+    ) -> Result<Begun, Error> {
+        let step = self.start(settings, identity)?;
+        Run { client: self, keys: identity.keys(), lost: None }.until_pending(step).await
+    }
+
+    /// Asks once, now, for a request that [`Client::begin`] handed back; `key` is that of its signer.
+    ///
+    /// How the CA is known is in the state, so the trust in `settings` does not matter.
+    ///
+    /// # Errors
+    /// As [`Client::enrol`]; [`ApiMisuse::PersistedState`](scep_proto::ApiMisuse::PersistedState) for other octets.
+    pub async fn resume<K: SigningKey + DecryptionKey>(
+        &self,
+        state: &[u8],
+        settings: EnrolmentSettings,
+        key: &K,
+    ) -> Result<Begun, Error> {
+        let mut step = Enrolment::restore(state, settings, self.provider)?;
+        if let Step::Wait(waiting) = step {
+            step = waiting.resume(&self.turn()?)?;
         }
+        let keys = Keys { signing: key, decryption: key };
+        Run { client: self, keys, lost: None }.until_pending(step).await
+    }
+
+    fn start(&self, settings: EnrolmentSettings, identity: &Identity<'_>) -> Result<Step, Error> {
+        identity.check_keys()?;
+        let (csr, signer) = (identity.csr.clone(), identity.signer.clone());
+        Ok(Enrolment::start(settings, csr, signer, self.provider)?)
     }
 
     fn turn(&self) -> Result<Turn, CryptoError> {
@@ -186,6 +206,92 @@ impl Client {
         let mut drawn = Zeroizing::new([0; OCTETS]);
         self.provider.random.fill(&mut *drawn)?;
         Ok(drawn)
+    }
+}
+
+/// Drives an enrolment from one wait to the next.
+struct Run<'a> {
+    client: &'a Client,
+    keys: Keys<'a>,
+    /// The latest reason why no answer came.
+    lost: Option<Error>,
+}
+
+/// Where an enrolment stops.
+enum Reached {
+    Wait(Waiting),
+    Done(Box<Issued>),
+}
+
+impl Run<'_> {
+    async fn advance(&mut self, mut step: Step) -> Result<Reached, Error> {
+        loop {
+            step = match step {
+                Step::Send(exchange) => self.exchange(exchange).await?,
+                Step::Sign(request) => {
+                    let signature = self.keys.signing.sign(request.scheme(), request.bytes())?;
+                    request.signed(&signature)
+                }
+                Step::Decrypt(reply) => {
+                    let fallback = reply.fallback(&FallbackKey::new(*self.client.draw()?));
+                    let (transport, wrapped) = (reply.transport(), reply.encrypted_key());
+                    let key = self.keys.decryption.unwrap_key(transport, wrapped, &fallback)?;
+                    reply.decrypted(&key)?
+                }
+                Step::AskTrust(question) => {
+                    return Err(Error::CaNotTrusted(Box::new(question.ca().clone())));
+                }
+                Step::Wait(waiting) => return Ok(Reached::Wait(waiting)),
+                Step::Done(issued) => return Ok(Reached::Done(issued)),
+            };
+        }
+    }
+
+    /// As far as it goes without approval; a server that does not answer is waited for.
+    async fn until_pending(&mut self, mut step: Step) -> Result<Begun, Error> {
+        loop {
+            step = match self.advance(step).await? {
+                Reached::Done(issued) => return Ok(Begun::Issued(issued)),
+                Reached::Wait(waiting) => match waiting.persist() {
+                    Some(state) => return Ok(Begun::Pending(Pending { state })),
+                    None => self.wait(waiting).await?,
+                },
+            };
+        }
+    }
+
+    async fn wait(&self, waiting: Waiting) -> Result<Step, Error> {
+        sleep_until(waiting.until()).await;
+        Ok(waiting.resume(&self.client.turn()?)?)
+    }
+
+    async fn exchange(&mut self, exchange: Exchange) -> Result<Step, Error> {
+        match self.client.send(exchange.request()).await {
+            Ok(answer) => {
+                self.lost = None;
+                Ok(exchange.answered(&answer, &self.client.turn()?)?)
+            }
+            Err(error) if !error.is_transient() && !exchange.is_optional() => Err(error),
+            Err(error) => {
+                info!(%error, "no answer");
+                self.lost = Some(error);
+                let unanswered = exchange.unanswered(&self.client.turn()?);
+                unanswered.map_err(|ended| match (ended, self.lost.take()) {
+                    // The reason says more than the count of attempts.
+                    (scep_proto::Error::Unfinished(Unfinished::NoAnswer { .. }), Some(lost)) => {
+                        lost
+                    }
+                    (ended, _) => ended.into(),
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state: _ } = self;
+        f.debug_struct("Pending").finish_non_exhaustive()
     }
 }
 
@@ -204,11 +310,6 @@ impl Progress {
 pub fn now() -> UnixTime {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixTime::default().plus(since)
-}
-
-fn sign(request: UnsignedRequest, identity: &Identity<'_>) -> Result<Step, CryptoError> {
-    let signature = identity.signing_key.sign(request.scheme(), request.bytes())?;
-    Ok(request.signed(&signature))
 }
 
 async fn sleep_until(until: UnixTime) {

@@ -23,11 +23,22 @@ pub struct Identity<'a> {
     pub decryption_key: &'a dyn DecryptionKey,
 }
 
+/// The keys of a signer.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys<'a> {
+    pub(crate) signing: &'a dyn SigningKey,
+    pub(crate) decryption: &'a dyn DecryptionKey,
+}
+
 impl<'a> Identity<'a> {
     /// An identity whose signer has a key that does both.
     #[must_use]
     pub fn new<K: SigningKey + DecryptionKey>(csr: Csr, signer: Certificate, key: &'a K) -> Self {
         Self { csr, signer, signing_key: key, decryption_key: key }
+    }
+
+    pub(crate) fn keys(&self) -> Keys<'a> {
+        Keys { signing: self.signing_key, decryption: self.decryption_key }
     }
 
     /// Checks that the keys belong to the signer's certificate: the server would say no more than badMessageCheck.

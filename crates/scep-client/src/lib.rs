@@ -25,6 +25,7 @@
 //! }
 //! ```
 //!
+//! [`Client::begin`] and [`Client::resume`] are for enrolments that outlive the process.
 //! [`Client::session`] sends single messages: CertPoll, GetCert and GetCRL; [`Client::next_ca`] asks for the next CA.
 #![forbid(unsafe_code)]
 
@@ -36,7 +37,7 @@ mod identity;
 mod session;
 mod url;
 
-pub use client::{Client, Progress, now};
+pub use client::{Begun, Client, Pending, Progress, now};
 pub use error::{AnswerFault, Cause, Error, Failure, UrlError};
 pub use http::{HttpSettings, Observed, Proxy};
 pub use identity::{Identity, self_signed, sign_csr};

@@ -2,14 +2,14 @@ use std::fmt;
 
 use bytes::Bytes;
 use scep_proto::client::{
-    Algorithms, CaTrust, CertRep, EnrolmentSettings, HttpRequest, MethodChoice, Payload,
-    ReplyCheck, RequestSettings, SigningTime, build,
+    Algorithms, CaTrust, CertRep, EnrolmentSettings, HttpRequest, Payload, ReplyCheck,
+    RequestSettings, SigningTime, build,
 };
 use scep_proto::http::Method;
 use scep_proto::inspect::Signed;
 use scep_proto::{
-    CaCertificates, Capabilities, FallbackKey, MessageRandom, Misbehaviour, PkiStatus, Refusal,
-    TransactionId, Unfinished, Unsupported,
+    CaCertificates, Capabilities, FallbackKey, MessageRandom, Misbehaviour, NextCa, PkiStatus,
+    Refusal, TransactionId, Unfinished, Unsupported,
 };
 use scep_types::{AlgorithmPolicy, Certificate, DecryptionKey, Name, SigningKey, hex};
 
@@ -96,61 +96,27 @@ impl Client {
             client: self,
             party,
             ca,
-            algorithms: algorithms(settings, capabilities)?,
+            algorithms: settings.algorithms(capabilities)?,
             policy: settings.policy,
-            method: method(settings.method, capabilities),
+            method: settings.method.first(capabilities),
             signing_time: settings.signing_time,
         })
     }
 
     /// The next certificates of the CA, signed by the current one (RFC 8894 §4.7).
     ///
-    /// Only what the signature covers counts: jscep puts them beside it, where anybody can.
-    ///
     /// # Errors
-    /// [`Unfinished::HttpStatus`] if there are none, or why what came is not believed.
+    /// [`Unfinished::HttpStatus`] if there are none, or what [`NextCa::verify`] says.
     pub async fn next_ca(
         &self,
         ca: &CaCertificates,
         policy: AlgorithmPolicy,
-    ) -> Result<Vec<Certificate>, Error> {
-        let request = HttpRequest {
-            method: Method::Get,
-            query: "operation=GetNextCACert".to_owned(),
-            content_type: None,
-            body: Bytes::new(),
-        };
-        let answer = self.send(&request).await?;
+    ) -> Result<NextCa, Error> {
+        let answer = self.send(&HttpRequest::get_next_ca_cert()).await?;
         if !answer.is_success() {
             return Err(scep_proto::Error::from(Unfinished::HttpStatus(answer.status)).into());
         }
-        let signed = Signed::parse(answer.body)?;
-        self.verify_rollover(&signed, ca.issuer(), policy)?;
-        let certificates = Signed::parse(signed.content().clone())?.certificates().to_vec();
-        if certificates.is_empty() {
-            return Err(AnswerFault::CertificateMissing.into());
-        }
-        Ok(certificates)
-    }
-
-    fn verify_rollover(
-        &self,
-        signed: &Signed,
-        current: &Certificate,
-        policy: AlgorithmPolicy,
-    ) -> Result<(), scep_proto::Error> {
-        let mut signers = signed.signers();
-        let (Some(signer), None) = (signers.next(), signers.next()) else {
-            return Err(Misbehaviour::SignerCount(signed.signers().count()).into());
-        };
-        let digest = signer.digest()?;
-        if !policy.allows_digest(digest) {
-            return Err(Unsupported::Digest(digest).into());
-        }
-        if signer.certificate().is_some_and(|certificate| certificate != current) {
-            return Err(Misbehaviour::UntrustedSigner.into());
-        }
-        signer.verify(current, self.provider())
+        Ok(NextCa::verify(answer.body, ca, self.provider(), policy)?)
     }
 }
 
@@ -300,30 +266,4 @@ impl fmt::Debug for Correspondent<'_> {
 
 fn refused(fail_info: Option<scep_proto::FailInfo>, text: Option<String>) -> Error {
     scep_proto::Error::from(Refusal { fail_info, text }).into()
-}
-
-/// What the settings do not say, the capabilities do, and where neither does, RFC 8894 §2.9.
-fn algorithms(
-    settings: &EnrolmentSettings,
-    capabilities: Capabilities,
-) -> Result<Algorithms, Error> {
-    let mandatory = Algorithms::default();
-    let digest = settings.digest.or(capabilities.best_digest()).unwrap_or(mandatory.digest);
-    let cipher = settings.cipher.or(capabilities.best_cipher()).unwrap_or(mandatory.cipher);
-    let refused = match settings.policy {
-        policy if !policy.allows_digest(digest) => Unsupported::Digest(digest),
-        policy if !policy.allows_cipher(cipher) => Unsupported::Cipher(cipher),
-        _ => return Ok(Algorithms { digest, cipher }),
-    };
-    Err(scep_proto::Error::from(refused).into())
-}
-
-fn method(choice: MethodChoice, capabilities: Capabilities) -> Method {
-    match choice {
-        MethodChoice::Post => Method::Post,
-        MethodChoice::Auto if capabilities.contains(Capabilities::POST_PKI_OPERATION) => {
-            Method::Post
-        }
-        MethodChoice::Auto | MethodChoice::Get => Method::Get,
-    }
 }

@@ -65,6 +65,12 @@ impl Capabilities {
         Self(self.0 | other.0)
     }
 
+    /// The capabilities that both say or imply.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.implied().0 & other.implied().0)
+    }
+
     /// Whether all of `other` are there, said or implied by SCEPStandard.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {

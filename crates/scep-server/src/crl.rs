@@ -10,7 +10,9 @@ use axum::routing::get;
 use http::{StatusCode, header};
 use scep_ca::{Crl, CrlBuilder, RevocationReason, RevokedCertificate, Serial};
 use scep_types::UnixTime;
+use tokio::sync::Mutex;
 
+use crate::endpoint::Inner;
 use crate::pipeline::signed;
 use crate::{Endpoint, Error, Misconfigured};
 
@@ -21,7 +23,15 @@ use crate::{Endpoint, Error, Misconfigured};
 pub struct CrlPublisher {
     endpoint: Endpoint,
     validity: Duration,
-    latest: RwLock<Option<Crl>>,
+    latest: NewestCrl,
+}
+
+/// The CRL with the highest number of those that were made.
+#[derive(Default)]
+pub(crate) struct NewestCrl {
+    newest: RwLock<Option<Crl>>,
+    /// Held while one is made for a GetCRL, so that others wait for that one.
+    making: Mutex<()>,
 }
 
 impl CrlPublisher {
@@ -33,7 +43,7 @@ impl CrlPublisher {
         if validity < SHORTEST {
             return Err(Misconfigured::CrlValidity { validity }.into());
         }
-        Ok(Self { endpoint: endpoint.clone(), validity, latest: RwLock::new(None) })
+        Ok(Self { endpoint: endpoint.clone(), validity, latest: NewestCrl::default() })
     }
 
     /// Makes and signs a CRL of everything that is revoked; the newest one made stands.
@@ -43,30 +53,16 @@ impl CrlPublisher {
     /// it stands then.
     pub async fn publish(&self, now: UnixTime) -> Result<Crl, Error> {
         let inner = self.endpoint.inner();
-        let store = &inner.config.host.store;
-        let revoked = store.revoked(&inner.issuer_key).await?;
-        let number = store.next_crl_number(&inner.issuer_key).await?;
-        let next_update = now.plus(self.validity);
-        let prepare = move |inner: &crate::endpoint::Inner| {
-            let mut builder = CrlBuilder::new();
-            for entry in &revoked {
-                builder.revoke(line(entry)?)?;
-            }
-            Ok(builder.prepare(number, now, next_update, &inner.config.authority.ca.issuer)?)
-        };
-        let crl = signed(inner, &inner.config.authority.ca.signing, prepare).await?;
-        tracing::info!(endpoint = %inner.id, number, "a CRL was published");
-        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
-        if latest.as_ref().is_none_or(|before| before.number() < number) {
-            *latest = Some(crl.clone());
-        }
+        let crl = make(inner, self.validity, now).await?;
+        tracing::info!(endpoint = %inner.id, number = crl.number(), "a CRL was published");
+        self.latest.replace(&crl);
         Ok(crl)
     }
 
     /// The newest CRL that this publisher made.
     #[must_use]
     pub fn latest(&self) -> Option<Crl> {
-        self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.latest.get()
     }
 
     /// Whether it is time for another one although nothing was revoked: half of the last one's life is over.
@@ -85,6 +81,54 @@ impl fmt::Debug for CrlPublisher {
             .field("latest", &self.latest())
             .finish()
     }
+}
+
+impl NewestCrl {
+    fn get(&self) -> Option<Crl> {
+        self.newest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, crl: &Crl) {
+        let mut newest = self.newest.write().unwrap_or_else(PoisonError::into_inner);
+        if newest.as_ref().is_none_or(|before| before.number() < crl.number()) {
+            *newest = Some(crl.clone());
+        }
+    }
+
+    /// The newest one, unless it is over soon.
+    fn good(&self, now: UnixTime) -> Option<Crl> {
+        self.get().filter(|crl| crl.next_update() >= now.plus(MADE_FOR_A_QUERY / 2))
+    }
+}
+
+/// The CRL for a GetCRL: the newest one, or one made for the purpose.
+pub(crate) async fn current(inner: &Arc<Inner>, now: UnixTime) -> Result<Crl, Error> {
+    if let Some(crl) = inner.crl.good(now) {
+        return Ok(crl);
+    }
+    let _only_one_is_made = inner.crl.making.lock().await;
+    match inner.crl.good(now) {
+        Some(crl) => Ok(crl),
+        None => make(inner, MADE_FOR_A_QUERY, now).await,
+    }
+}
+
+/// Makes and signs a CRL of everything that is revoked.
+async fn make(inner: &Arc<Inner>, validity: Duration, now: UnixTime) -> Result<Crl, Error> {
+    let store = &inner.config.host.store;
+    let revoked = store.revoked(&inner.issuer_key).await?;
+    let number = store.next_crl_number(&inner.issuer_key).await?;
+    let next_update = now.plus(validity);
+    let prepare = move |inner: &Inner| {
+        let mut builder = CrlBuilder::new();
+        for entry in &revoked {
+            builder.revoke(line(entry)?)?;
+        }
+        Ok(builder.prepare(number, now, next_update, &inner.config.authority.ca.issuer)?)
+    };
+    let crl = signed(inner, &inner.config.authority.ca.signing, prepare).await?;
+    inner.crl.replace(&crl);
+    Ok(crl)
 }
 
 /// A router that hands out the newest CRL at `path`, as RFC 5280 §4.2.1.13 wants it: DER, `application/pkix-crl`.
@@ -113,6 +157,8 @@ fn line(entry: &scep_store::RevokedCertificate) -> Result<RevokedCertificate, Er
     })
 }
 
+/// How long a CRL is good that is made for a GetCRL; half of that is how long it is handed out.
+const MADE_FOR_A_QUERY: Duration = Duration::from_secs(60 * 60);
 const PKIX_CRL: &str = "application/pkix-crl";
 /// Shorter ones would be over before anyone has them.
 const SHORTEST: Duration = Duration::from_secs(60);

@@ -49,6 +49,8 @@ pub enum Outcome<'a> {
         /// The certificate.
         certificate: &'a Certificate,
     },
+    /// A GetCert got its certificate, or a GetCRL its CRL.
+    Answered,
     /// It waits for an operator.
     Pending,
     /// It was refused, by this failInfo.
@@ -84,6 +86,7 @@ impl<'a> Outcome<'a> {
         match self {
             Self::Issued { .. } => "issued",
             Self::Repeated { .. } => "repeated",
+            Self::Answered => "answered",
             Self::Pending => "pending",
             Self::Refused { .. } => "refused",
             Self::Deferred { .. } => "deferred",
@@ -96,7 +99,7 @@ impl<'a> Outcome<'a> {
     #[must_use]
     pub const fn error(&self) -> Option<&'a Error> {
         match self {
-            Self::Issued { .. } | Self::Repeated { .. } | Self::Pending => None,
+            Self::Issued { .. } | Self::Repeated { .. } | Self::Answered | Self::Pending => None,
             Self::Refused { error, .. }
             | Self::Deferred { error, .. }
             | Self::Unreadable { error }

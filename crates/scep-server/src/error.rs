@@ -22,6 +22,19 @@ pub enum Error {
     #[error("{0:?} is not offered here")]
     NotOffered(SealedKind),
 
+    /// The signer holds no valid certificate of this CA, so that it may not ask for others.
+    #[error("the signer holds no valid certificate of this CA")]
+    NotHolder,
+    /// This CA issued no such certificate, or it must not leave yet; or the CRL is another CA's.
+    #[error("no certificate of this CA has this issuer and serial number")]
+    UnknownCertificate,
+    /// The CRL is too large for an answer.
+    #[error("the CRL has {size} octets, too many for an answer")]
+    CrlTooLarge {
+        /// How large it is.
+        size: usize,
+    },
+
     /// The signed challenge is refused.
     #[error(transparent)]
     Challenge(#[from] intune_challenge::Error),
@@ -176,9 +189,18 @@ pub enum Misconfigured {
     /// A recipient whose key cannot decrypt, counted from 0.
     #[error("the key of recipient {0} cannot decrypt")]
     Recipient(usize),
-    /// No key opens requests.
-    #[error("no recipient")]
+    /// No key opens requests, and there is no password that all devices share.
+    #[error("no key opens requests, and only a static password could instead")]
     NoRecipient,
+    /// No key opens requests, and GetCACert hands out an RSA key, to which devices would encrypt them.
+    #[error("devices would encrypt to an RSA key of GetCACert that nothing here opens")]
+    NotOpened,
+    /// What is handed out as the next CA is none, or is over.
+    #[error("the next CA: {0}")]
+    NextCa(Incompatibility),
+    /// The certificate of the next CA's RA at this position, counted from 0, was not issued by it.
+    #[error("certificate {0} of the next RA was not issued by the next CA")]
+    NextRa(usize),
     /// GetCACert would hide the RA.
     #[error("the CA's certificate alone would hide the RA")]
     HiddenRa,
@@ -231,12 +253,16 @@ impl Error {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Message(scep_proto::Error::Undecipherable(_)) => "undecipherable",
+            Self::Message(scep_proto::Error::Crypto(_)) => "signer",
             Self::Message(error) => match FailInfo::from(error) {
                 FailInfo::BAD_ALG => "algorithm",
                 FailInfo::BAD_MESSAGE_CHECK => "message_check",
                 _ => "message",
             },
             Self::NotOffered(_) => "not_offered",
+            Self::NotHolder => "not_holder",
+            Self::UnknownCertificate => "unknown_certificate",
+            Self::CrlTooLarge { .. } => "crl_too_large",
             Self::Challenge(error) => error.label(),
             Self::Password(_) => "password",
             Self::NoChallenge => "challenge_missing",
@@ -281,12 +307,16 @@ impl Error {
             Self::Replayed => reason_answer(Reason::Replay),
             Self::RateLimited { .. } => reason_answer(Reason::RateLimited),
             Self::NotOffered(_)
+            | Self::NotHolder
+            | Self::CrlTooLarge { .. }
             | Self::Password(_)
             | Self::NoChallenge
             | Self::NotificationRefused
             | Self::Renewal(_)
             | Self::Conflict => Answer::Failure(FailInfo::BAD_REQUEST),
-            Self::UnknownTransaction => Answer::Failure(FailInfo::BAD_CERT_ID),
+            Self::UnknownTransaction | Self::UnknownCertificate => {
+                Answer::Failure(FailInfo::BAD_CERT_ID)
+            }
             Self::Rejected(fail_info) => Answer::Failure(*fail_info),
             Self::Certificate(error) => certificate_answer(error),
             Self::Busy { retry_after } => Answer::ComeAgain(*retry_after),

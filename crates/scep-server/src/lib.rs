@@ -67,8 +67,8 @@ pub use crl::{CrlPublisher, crl_router};
 pub use decision::{Decision, Observer, Outcome};
 pub use endpoint::{
     Authority, CaCertificateShape, CertificateAuthority, DeviceAllowance, Endpoint, EndpointConfig,
-    Host, Mode, RecipientKey, RegistrationAuthority, RenewalPolicy, ReplyChain, SignerBinding,
-    Warning,
+    Host, Mode, NextAuthority, QueryPolicy, RecipientKey, RegistrationAuthority, RenewalPolicy,
+    ReplyChain, SignerBinding, Warning,
 };
 pub use error::{Error, Misconfigured, PasswordFault, RenewalFault};
 pub use execution::{Execution, WorkerPool};

@@ -13,7 +13,7 @@ use scep_store::{MemoryLimits, MemoryStore};
 use scep_types::{AlgorithmPolicy, Secret, UnixTime};
 
 use crate::support::pki::{Template, authority, ca_alone, certificate_authority, with_ra};
-use crate::support::server::{manual, static_password};
+use crate::support::server::{manual, signed, static_password};
 use crate::support::{DAY, NOW, key, provider};
 
 #[test]
@@ -70,12 +70,28 @@ fn private_keys_are_those_of_their_certificates() {
 }
 
 #[test]
-fn an_ra_opens_requests_with_an_rsa_key() {
+fn requests_are_opened_by_an_rsa_key_or_by_a_static_password() {
     let elliptic = Template { key: "p256-device", ..Template::ra() };
-    let defect = defect(|config| config.authority = with_ra(&Template::ca(), &elliptic));
-    assert_eq!(defect, Misconfigured::Recipient(0));
-    let none = self::defect(|config| config.authority.ra.recipients.clear());
-    assert_eq!(none, Misconfigured::NoRecipient);
+    let below_rsa = with_ra(&Template::ca(), &elliptic);
+    let shown = defect(|config| config.authority = below_rsa);
+    assert_eq!(shown, Misconfigured::NotOpened, "devices would encrypt to the CA");
+    let elliptic = with_ra(&Template { key: "p256-ca", ..Template::ca() }, &elliptic);
+    assert_eq!(elliptic.ra.recipients.len(), 0);
+    build(|config| config.authority = elliptic.clone()).unwrap();
+    for mode in [manual(), signed()] {
+        let none = defect(|config| {
+            config.mode = mode;
+            config.authority = elliptic.clone();
+        });
+        assert_eq!(none, Misconfigured::NoRecipient);
+    }
+    let recipient = defect(|config| {
+        let RegistrationAuthority { certificate, .. } = &elliptic.ra;
+        let certificate = certificate.clone();
+        config.authority.ra.recipients =
+            vec![RecipientKey { certificate, key: key("p256-device") }];
+    });
+    assert_eq!(recipient, Misconfigured::Recipient(0));
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub(crate) struct EnrollArgs {
     /// Where the certificate goes, PEM
     #[arg(long, value_name = "FILE", default_value = "cert.pem")]
     pub(crate) out: PathBuf,
+    /// Do not poll a request that waits for approval, but keep it in this file, for `poll --state`; the challenge is in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Names in the subjectAltName; each may stand several times.
@@ -119,9 +122,12 @@ pub(crate) struct PollArgs {
     pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    /// Where `enroll --state` kept the request that waits; removed once its certificate is there
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["subject", "transaction_id", "anchor", "ca_identifier"])]
+    pub(crate) state: Option<PathBuf>,
     /// The subject of the request that waits: "CN=device,O=Example"
-    #[arg(long, value_name = "NAME")]
-    pub(crate) subject: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "state")]
+    pub(crate) subject: Option<String>,
     /// The private key of that request, PEM
     #[arg(long, value_name = "FILE", default_value = "key.pem")]
     pub(crate) key: PathBuf,

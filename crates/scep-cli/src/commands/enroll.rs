@@ -1,15 +1,16 @@
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 
-use scep_client::{Identity, now, self_signed, sign_csr};
+use scep_client::{Begun, Client, Identity, now, self_signed, sign_csr};
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
-use scep_proto::client::{Purpose, subject_alt_name};
+use scep_proto::client::{EnrolmentSettings, Issued, Purpose, subject_alt_name};
 use scep_types::{Extension, GeneralName, GeneralNameValue, KeyKind, SigningKey};
 
 use super::enrolment::{Outputs, enrol, settings};
 use crate::choices::KeyType;
 use crate::cli::{EnrollArgs, NameArgs};
-use crate::error::{Error, Usage};
-use crate::files::{self, KeyFile};
+use crate::error::{Error, FileProblem, Usage};
+use crate::files::{self, KeyFile, Target};
 use crate::{output, subject};
 
 pub(super) async fn run(
@@ -31,12 +32,39 @@ pub(super) async fn run(
     let key = file.key();
     let csr = sign_csr(key, &subject, challenge.as_ref(), &extensions)?;
     let throw_away = throw_away_key(key, notes)?;
+    if throw_away.is_some() && args.state.is_some() {
+        return Err(Usage::ThrownAway.into());
+    }
     let signing = throw_away.as_ref().unwrap_or(key);
     let signer = self_signed(signing, &subject, now(), provider().random)?;
     let identity = Identity::new(csr, signer, signing);
-    let issued = enrol(&client, settings, &identity, notes).await?;
+    let issued = match &args.state {
+        Some(path) => enrol_or_keep(&client, settings, &identity, path).await?,
+        None => enrol(&client, settings, &identity, notes).await?,
+    };
     outputs.write(&issued.certificate, &issued.ca)?;
     output::issued(out, &issued.certificate, &args.out, args.common.json)
+}
+
+/// Enrols, or keeps the request that waits for approval, which ends the program all the same.
+async fn enrol_or_keep(
+    client: &Client,
+    mut settings: EnrolmentSettings,
+    identity: &Identity<'_>,
+    path: &Path,
+) -> Result<Issued, Error> {
+    if path.exists() {
+        return Err(files::file_error(path, FileProblem::Write(ErrorKind::AlreadyExists)));
+    }
+    let target = Target::prepare(path)?;
+    settings.polling.max_polls = u32::MAX; // poll --state says how often
+    match client.begin(settings, identity).await? {
+        Begun::Issued(issued) => Ok(*issued),
+        Begun::Pending(pending) => {
+            target.write_new(&pending.state)?;
+            Err(Error::Kept(path.to_owned()))
+        }
+    }
 }
 
 /// An answer can be encrypted to RSA keys only, so another key's request is signed with a throw-away one.

@@ -62,14 +62,19 @@ pub(super) fn message_settings(
     notes: &mut dyn Write,
 ) -> Result<EnrolmentSettings, Error> {
     let ca_identifier = trust.ca_identifier.clone();
-    let trust = verified_or_warned(trust, notes)?;
+    let mut settings = plain_settings(verified_or_warned(trust, notes)?, message);
+    settings.ca_identifier = ca_identifier;
+    Ok(settings)
+}
+
+/// The settings of messages to a CA that is known by this.
+pub(super) fn plain_settings(trust: CaTrust, message: &MessageArgs) -> EnrolmentSettings {
     let mut settings = EnrolmentSettings::new(trust);
     settings.digest = message.digest.map(|digest| digest.algorithm());
     settings.cipher = message.cipher.map(|cipher| cipher.algorithm());
     settings.policy = message.policy();
     settings.method = message.method.choice();
-    settings.ca_identifier = ca_identifier;
-    Ok(settings)
+    settings
 }
 
 /// How the CA is known; a warning if it is not at all.

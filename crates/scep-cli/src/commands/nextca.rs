@@ -20,12 +20,17 @@ pub(super) async fn run(
     let ca = client.authenticated_ca(&trust, args.trust.ca_identifier.as_deref()).await?;
     let policy = if args.legacy { AlgorithmPolicy::Legacy } else { AlgorithmPolicy::Modern };
     let next = client.next_ca(&ca, policy).await.map_err(|error| Query::NextCa.failed(error))?;
+    let activation = next.activation();
+    let next = next.ca().certificates();
     if let Some(target) = target {
-        target.write_public(files::certificates_to_pem(&next).as_bytes())?;
+        target.write_public(files::certificates_to_pem(next).as_bytes())?;
     }
     if args.json {
         let list: Vec<Value> = next.iter().map(output::certificate_json).collect();
-        return output::json_value(out, &json!({ "certificates": list }));
+        return output::json_value(
+            out,
+            &json!({ "certificates": list, "activation": activation.to_string() }),
+        );
     }
     for (position, certificate) in next.iter().enumerate() {
         if position > 0 {
@@ -33,5 +38,5 @@ pub(super) async fn run(
         }
         output::certificate_lines(out, certificate)?;
     }
-    Ok(())
+    output::line(out, format_args!("\ntakes over at {activation}"))
 }

@@ -1,12 +1,15 @@
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
-use scep_client::{Correspondent, Polled, now, self_signed};
+use scep_client::{Begun, Correspondent, Polled, now, self_signed};
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
+use scep_proto::client::CaTrust;
 use scep_proto::{TransactionId, Unfinished};
 use scep_types::{Certificate, CryptoError, DigestAlgorithm, SigningKey};
+use zeroize::Zeroizing;
 
-use super::enrolment::{Outputs, message_settings};
+use super::enrolment::{Outputs, message_settings, plain_settings};
 use crate::cli::PollArgs;
 use crate::error::{Error, Query, Usage};
 use crate::{files, output, subject};
@@ -16,8 +19,78 @@ pub(super) async fn run(
     out: &mut dyn Write,
     notes: &mut dyn Write,
 ) -> Result<(), Error> {
+    match (&args.state, &args.subject) {
+        (Some(state), _) => restored(args, state, out, notes).await,
+        (None, Some(subject)) => asked(args, subject, out, notes).await,
+        (None, None) => Err(Usage::SubjectPart(String::new()).into()), // clap demands one of them
+    }
+}
+
+/// Goes on with what `enroll --state` kept: the CA, the request and its transactionID are in it.
+async fn restored(
+    args: &PollArgs,
+    path: &Path,
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<(), Error> {
+    let mut settings = plain_settings(CaTrust::Ask, &args.message);
+    settings.polling.max_polls = u32::MAX;
+    settings.polling.max_time = Duration::MAX;
+    let client = super::client(&args.server)?;
+    let key = files::read_key(&args.key)?;
+    let mut state = Zeroizing::new(files::read(path)?);
+    let outputs = Outputs::prepare(&args.out, None)?;
+    let mut polls = Polls::of(args);
+    let issued = loop {
+        polls.begin();
+        let begun = client.resume(&state, settings.clone(), &key).await;
+        match begun.map_err(|error| Query::Poll.failed(error))? {
+            Begun::Issued(issued) => break issued,
+            Begun::Pending(pending) => state = pending.state,
+        }
+        polls.pause(notes).await?;
+    };
+    outputs.write(&issued.certificate, &issued.ca)?;
+    files::remove(path)?;
+    output::issued(out, &issued.certificate, &args.out, args.json)
+}
+
+/// How often it was asked, and how often it may be.
+struct Polls {
+    made: u32,
+    most: u32,
+    interval: u64,
+}
+
+impl Polls {
+    fn of(args: &PollArgs) -> Self {
+        Self { made: 0, most: args.max_polls.max(1), interval: args.poll_interval }
+    }
+
+    fn begin(&mut self) {
+        self.made = self.made.saturating_add(1);
+    }
+
+    /// Waits for the next one, if there may be one.
+    async fn pause(&self, notes: &mut dyn Write) -> Result<(), Error> {
+        if self.made >= self.most {
+            let ended = scep_proto::Error::from(Unfinished::PollLimit { polls: self.made });
+            return Err(scep_client::Error::from(ended).into());
+        }
+        super::note(notes, format_args!("pending, asking again in {} s", self.interval))?;
+        tokio::time::sleep(Duration::from_secs(self.interval)).await;
+        Ok(())
+    }
+}
+
+async fn asked(
+    args: &PollArgs,
+    subject: &str,
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<(), Error> {
     let settings = message_settings(&args.trust, &args.message, notes)?;
-    let subject = subject::parse(&args.subject)?;
+    let subject = subject::parse(subject)?;
     let client = super::client(&args.server)?;
     let key = files::read_key(&args.key)?;
     let id = transaction_id(args.transaction_id.as_deref(), &key)?;
@@ -25,22 +98,12 @@ pub(super) async fn run(
     let signer = self_signed(&key, &subject, now(), provider().random)?;
     let session = client.session(&settings, Correspondent::new(signer, &key)).await?;
     let outputs = Outputs::prepare(&args.out, None)?;
-    let mut polls = 0_u32;
+    let mut polls = Polls::of(args);
     let certificate: Certificate = loop {
-        polls = polls.saturating_add(1);
+        polls.begin();
         match session.poll(&id, &subject).await.map_err(|error| Query::Poll.failed(error))? {
             Polled::Issued(certificate) => break *certificate,
-            _ if polls >= args.max_polls.max(1) => {
-                let ended = scep_proto::Error::from(Unfinished::PollLimit { polls });
-                return Err(scep_client::Error::from(ended).into());
-            }
-            _ => {
-                super::note(
-                    notes,
-                    format_args!("pending, asking again in {} s", args.poll_interval),
-                )?;
-                tokio::time::sleep(Duration::from_secs(args.poll_interval)).await;
-            }
+            _ => polls.pause(notes).await?,
         }
     };
     outputs.write(&certificate, session.ca())?;

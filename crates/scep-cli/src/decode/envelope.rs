@@ -1,11 +1,11 @@
 //! EnvelopedData, opened where a key fits.
 
 use bytes::Bytes;
-use scep_proto::inspect::{Enveloped, Recipient};
+use scep_proto::inspect::{Enveloped, PasswordRecipient, Recipient};
 use scep_types::{ContentKey, CryptoError, DecryptionKey};
 use zeroize::Zeroizing;
 
-use super::text::{cipher, hex, transport};
+use super::text::{cipher, digest, hex, transport};
 use super::{Context, Node, Secrets, decode_whole};
 
 pub(super) fn enveloped_data(element: &Bytes, context: &Context<'_>) -> Node {
@@ -18,11 +18,26 @@ pub(super) fn enveloped_data(element: &Bytes, context: &Context<'_>) -> Node {
             .with_value(recipient.identifier())
             .result("key transport", recipient.transport().map(transport))
     });
+    let by_password = match envelope.password_recipient() {
+        Ok(recipient) => recipient.map(password_recipient),
+        Err(error) => Some(Node::new("recipient").with_value(format_args!("a password ({error})"))),
+    };
     Node::new("EnvelopedData")
         .with_value(format_args!("{} octets", element.len()))
         .children(recipients)
+        .children(by_password)
         .result("cipher", envelope.cipher().map(cipher))
         .child(plaintext(&envelope, context))
+}
+
+/// Whoever knows a password (RFC 8894 §3.1).
+fn password_recipient(recipient: PasswordRecipient) -> Node {
+    let PasswordRecipient { prf, iterations, cipher: kek_cipher, .. } = recipient;
+    Node::new("recipient")
+        .with_value("whoever knows a password")
+        .field("key derivation", format_args!("PBKDF2, HMAC with {}", digest(prf)))
+        .field("iterations", iterations)
+        .field("key encryption", format_args!("PWRI-KEK, {}", cipher(kek_cipher)))
 }
 
 /// What is inside, by the first key that gives ASN.1 we know. A wrong key may decrypt as well, to nothing.

@@ -45,6 +45,48 @@ fn a_pending_request_is_left_alone_and_fetched_later() {
     assert!(ids.len() == 3 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
 
+fn poll_state(work: &Work, server: &TestServer, more: &[&str]) -> Outcome {
+    let key = key_path("rsa2048-device");
+    let fixed = ["poll", &server.url, "--state", "pending", "--key", &key, "--poll-interval", "0"];
+    work.scep(fixed.into_iter().chain(more.iter().copied()))
+}
+
+#[test]
+fn a_pending_request_is_kept_and_gone_on_with_by_poll() {
+    let server = TestServer::start([Act::Pend, Act::Pend, Act::Pend, Act::Well]);
+    let work = Work::new();
+    let outcome = work.enroll_pinned(&server, &["--state", "pending", "--max-polls", "0"]);
+    assert_eq!(outcome.code, 3, "{}", outcome.notes);
+    assert!(outcome.error().contains("scep poll --state pending"), "{}", outcome.notes);
+    assert_eq!(work.files(), ["pending"]);
+    assert_eq!(poll_state(&work, &server, &[]).code, 3);
+    assert_eq!(work.files(), ["pending"]);
+    let outcome = poll_state(&work, &server, &["--max-polls", "2"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.notes);
+    assert_eq!(work.certificate("cert.pem").subject().to_string(), "CN=device");
+    assert_eq!(work.files(), ["cert.pem"], "the challenge is not kept any longer");
+    let ids: Vec<_> = server.seen().iter().filter(|seen| seen.has_message()).map(id).collect();
+    assert!(ids.len() == 4 && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+#[test]
+fn what_is_kept_is_for_its_owner_and_in_place_of_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = TestServer::start([Act::Pend]);
+    let work = Work::new();
+    assert_eq!(work.enroll_pinned(&server, &["--state", "pending"]).code, 3);
+    let mode = std::fs::metadata(work.path("pending")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let messages = server.messages();
+    let outcome = work.enroll_pinned(&server, &["--state", "pending"]);
+    assert_eq!(outcome.code, 6, "{}", outcome.notes);
+    assert_eq!(server.messages(), messages, "nothing was asked for");
+    let outcome = poll_state(&work, &server, &["--subject", "CN=device"]);
+    assert_eq!(outcome.code, 2, "{}", outcome.notes);
+    work.write("pending", "something else");
+    assert_eq!(poll_state(&work, &server, &[]).code, 7);
+}
+
 fn id(seen: &crate::server::Seen) -> String {
     let message = scep_proto::inspect::Signed::parse(seen.body.clone()).unwrap();
     let id = message.signers().next().unwrap().attributes().transaction_id.unwrap();
@@ -106,6 +148,8 @@ fn nextca_shows_what_the_current_ca_signed_and_nothing_else() {
     assert_eq!(outcome.code, 0, "{}", outcome.notes);
     let next = Certificate::parse(pem(&work.path("next.pem"))).unwrap();
     assert_eq!(next.spki(), server.pki.next_ca().spki());
+    let json: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(json["activation"], next.validity().not_before.to_string());
     assert_eq!(work.scep(arguments).code, 5);
     let outcome = work.scep(arguments);
     assert_eq!(outcome.code, 4);

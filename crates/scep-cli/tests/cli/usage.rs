@@ -1,5 +1,8 @@
 //! Help, and command lines that are wrong.
 
+use scep_proto::Unsupported;
+use scep_types::{ContentCipher, KeyKind};
+
 use crate::support::Work;
 
 #[test]
@@ -63,4 +66,19 @@ fn errors_are_one_line() {
     let outcome = Work::new().scep(["decode", "nothing-here.der"]);
     assert_eq!(outcome.code, 6);
     assert_eq!(outcome.notes, "scep: nothing-here.der: cannot be read: entity not found\n");
+}
+
+#[test]
+fn keys_and_ciphers_that_do_not_go_together_have_a_remedy() {
+    for (unsupported, remedy) in [
+        (Unsupported::CaKey(KeyKind::P256), "by which requests are then encrypted"),
+        (Unsupported::ReplyKey(KeyKind::P256), "the answer can be encrypted with"),
+        (Unsupported::ReplyCipher(ContentCipher::TripleDesCbc), "allow it with --legacy"),
+        (Unsupported::ReplyCipher(ContentCipher::DesCbc), "--allow-obsolete"),
+    ] {
+        let error = scep_client::Error::from(scep_proto::Error::from(unsupported));
+        let error = scep_cli::Error::from(error);
+        assert!(error.line().contains(remedy), "{}", error.line());
+        assert_eq!(error.exit_code(), 7);
+    }
 }

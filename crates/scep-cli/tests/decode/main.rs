@@ -10,7 +10,9 @@ use bytes::Bytes;
 use scep_cli::decode::{Context, Error, Node, Secrets, decode};
 use scep_client::{self_signed, sign_csr};
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
-use scep_proto::client::{Algorithms, Payload, RequestSettings, build, subject_alt_name};
+use scep_proto::client::{
+    Algorithms, Payload, RequestSettings, build_with_password, subject_alt_name,
+};
 use scep_proto::http::encode_message;
 use scep_proto::server::{ReplySettings, Unverified, Verified};
 use scep_proto::{FailInfo, MessageRandom, TransactionId, write_ca_certificates};
@@ -42,7 +44,12 @@ fn csr() -> Csr {
 
 /// A PKCSReq or CertPoll of CN=device to CN=RA.
 fn request(payload: Payload<'_>) -> Bytes {
-    let (device, ra) = (key("rsa2048-device"), key("rsa2048-ra"));
+    request_to("rsa2048-ra", payload)
+}
+
+/// The same to an RA with this key; by the password `hunter2`, if it cannot decrypt.
+fn request_to(ra: &str, payload: Payload<'_>) -> Bytes {
+    let (device, ra) = (key("rsa2048-device"), key(ra));
     let (signer, recipient) = (certificate("device", &device), certificate("RA", &ra));
     let (id, provider) = (TransactionId::new("4711").unwrap(), provider());
     let settings = RequestSettings {
@@ -54,7 +61,8 @@ fn request(payload: Payload<'_>) -> Bytes {
         provider: &provider,
     };
     let random = MessageRandom::new(&[7; MessageRandom::OCTETS]);
-    let (unsigned, _) = build(payload, settings, &random).unwrap();
+    let password = Secret::new("hunter2");
+    let (unsigned, _) = build_with_password(payload, settings, &password, &random).unwrap();
     let signature = device.sign(unsigned.scheme(), unsigned.bytes()).unwrap();
     unsigned.finish(&signature)
 }
@@ -298,4 +306,16 @@ fn no_single_octet_changed_or_cut_off_panics() {
         let _ = decode(&changed, &context).map(|trees| trees[0].to_string());
         let _ = decode(&message[..at], &context).map(|trees| trees[0].to_string());
     }
+}
+
+#[test]
+fn a_recipient_that_is_whoever_knows_a_password_is_named() {
+    let message = request_to("p256-ca", Payload::Enrol(&csr()));
+    let tree = decode(&message, &Context::new(provider())).unwrap();
+    let recipient = tree[0].find("recipient").unwrap();
+    assert_eq!(recipient.value(), Some("whoever knows a password"));
+    let below = |label| recipient.find(label).and_then(Node::value);
+    assert_eq!(below("key derivation"), Some("PBKDF2, HMAC with SHA-256"));
+    assert_eq!(below("iterations"), Some("10000"));
+    assert_eq!(below("key encryption"), Some("PWRI-KEK, AES-128-CBC"));
 }

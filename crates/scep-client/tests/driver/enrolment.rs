@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use scep_client::{Client, Error, HttpSettings, Identity, Progress, Proxy, self_signed, sign_csr};
+use scep_client::{
+    Begun, Client, Error, HttpSettings, Identity, Pending, Progress, Proxy, self_signed, sign_csr,
+};
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
 use scep_proto::Capabilities;
 use scep_proto::client::{CaTrust, EnrolmentSettings, HttpRequest, Issued, MethodChoice};
@@ -51,6 +53,39 @@ async fn a_device_enrols() {
     assert_eq!(issued.certificate.subject().to_string(), "CN=device");
     assert!(issued.ca.certificates().contains(&server.pki.ca));
     assert_eq!(server.issued(), 1);
+}
+
+fn pending(begun: Begun) -> Pending {
+    match begun {
+        Begun::Pending(pending) => pending,
+        Begun::Issued(issued) => panic!("{issued:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_is_gone_on_with_by_another_process() {
+    let server = TestServer::start([Act::Pend, Act::Pend, Act::Well]);
+    let key = key("rsa2048-device");
+    let begun = client(&server.url).begin(settings(&server), &identity(&key)).await.unwrap();
+    let waiting = pending(begun);
+    assert_eq!(format!("{waiting:?}"), "Pending { .. }", "the challenge is in it");
+    // What the other one knows of the CA is in the state.
+    let nobody = || EnrolmentSettings::new(CaTrust::Ask);
+    let begun = client(&server.url).resume(&waiting.state, nobody(), &key).await.unwrap();
+    let begun = client(&server.url).resume(&pending(begun).state, nobody(), &key).await.unwrap();
+    let Begun::Issued(issued) = begun else { panic!("{begun:?}") };
+    assert_eq!(issued.certificate.subject().to_string(), "CN=device");
+    assert_eq!(server.issued(), 1);
+}
+
+#[tokio::test]
+async fn other_octets_are_no_request_that_waits() {
+    let server = TestServer::start([Act::Well]);
+    let key = key("rsa2048-device");
+    let resumed = client(&server.url).resume(b"0", settings(&server), &key).await;
+    let misuse = scep_proto::Error::from(scep_proto::ApiMisuse::PersistedState);
+    assert_eq!(resumed.unwrap_err(), misuse.into());
+    assert!(server.seen().is_empty());
 }
 
 // R-3.2-06

@@ -62,7 +62,10 @@ impl EnrolmentSettings {
 
     /// The algorithms for a server with these capabilities. What neither says is the mandatory set: some servers
     /// answer GetCACaps not at all.
-    pub(super) fn algorithms(&self, capabilities: Capabilities) -> Result<Algorithms, Error> {
+    ///
+    /// # Errors
+    /// [`Unsupported::Digest`] or [`Unsupported::Cipher`] if the policy does not allow them.
+    pub fn algorithms(&self, capabilities: Capabilities) -> Result<Algorithms, Error> {
         let mandatory = Algorithms::default();
         let digest = self.digest.or(capabilities.best_digest()).unwrap_or(mandatory.digest);
         let cipher = self.cipher.or(capabilities.best_cipher()).unwrap_or(mandatory.cipher);
@@ -129,7 +132,9 @@ pub enum MethodChoice {
 }
 
 impl MethodChoice {
-    pub(super) fn first(self, capabilities: Capabilities) -> Method {
+    /// How a message is sent first to a server with these capabilities.
+    #[must_use]
+    pub fn first(self, capabilities: Capabilities) -> Method {
         match self {
             Self::Post => Method::Post,
             Self::Auto if capabilities.contains(Capabilities::POST_PKI_OPERATION) => Method::Post,

@@ -6,7 +6,7 @@ use scep_types::{
 
 use super::opened::{self, Opened, OpenedWith};
 use super::reply::Reply;
-use super::sealed::{Rejected, Sealed};
+use super::sealed::{Rejected, Sealed, SealedKind};
 use crate::attributes::TransactionId;
 use crate::cms::{Envelope, PasswordRecipient};
 use crate::error::{Error, Misbehaviour};
@@ -103,6 +103,35 @@ impl Sealed {
                 Ok(Wrapped { content, transport, encrypted_key, recipient })
             }
             Err(error) => Err(content.sealed.rejected(error)),
+        }
+    }
+}
+
+impl Lock {
+    /// What the envelope must hold.
+    #[must_use]
+    pub fn kind(&self) -> SealedKind {
+        self.sealed().kind()
+    }
+
+    /// Who signed. The certificate is not trusted by being there.
+    #[must_use]
+    pub fn signer(&self) -> &Certificate {
+        self.sealed().signer()
+    }
+
+    /// Gives up opening it.
+    pub fn into_reply(self) -> Reply {
+        match self {
+            Self::Key(Wrapped { content, .. })
+            | Self::Password(PasswordWrapped { content, .. }) => content.sealed.into_reply(),
+        }
+    }
+
+    fn sealed(&self) -> &Sealed {
+        match self {
+            Self::Key(Wrapped { content, .. })
+            | Self::Password(PasswordWrapped { content, .. }) => &content.sealed,
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use scep_ca::{Issuer, Profiles};
-use scep_types::{Certificate, DecryptionKey, SigningKey};
+use scep_types::{Certificate, DecryptionKey, KeyKind, SigningKey};
 
 use crate::Signing;
 
@@ -36,11 +36,24 @@ pub struct RegistrationAuthority {
     /// Its key.
     pub signing: Signing,
     /// Whom requests may be encrypted to: GetCACert hands out the first; the others still open what clients send that
-    /// keep an older one.
+    /// keep an older one. Empty where no key can decrypt, as none on a curve can: requests are then encrypted by the
+    /// password that device and endpoint share (RFC 8894 §3.1), which only [`Mode::Static`](crate::Mode::Static) has.
     pub recipients: Vec<RecipientKey>,
     /// RAs that were handed out before: each opens what is encrypted to it and signs the answer, since a client that
     /// keeps an older GetCACert answer believes no other. Theirs are not looked at.
     pub earlier: Vec<Self>,
+}
+
+/// The CA that takes over from this one, as GetNextCACert tells of it (RFC 8894 §4.7).
+///
+/// It is made known, and no more: a request that is encrypted to it already is refused like any that is for others, until
+/// the endpoint is built anew with it.
+#[derive(Debug, Clone)]
+pub struct NextAuthority {
+    /// Its certificate; it may begin in the future.
+    pub ca: Certificate,
+    /// The certificates of its RA; empty if it is its own.
+    pub ra: Vec<Certificate>,
 }
 
 /// A certificate that requests are encrypted to, and its key.
@@ -61,38 +74,41 @@ impl CertificateAuthority {
 }
 
 impl RegistrationAuthority {
-    /// An RA with one certificate, whose key decrypts and signs.
+    /// An RA with one certificate, whose key signs, and decrypts if it is one that can.
     #[must_use]
     pub fn new<K>(certificate: Certificate, key: Arc<K>) -> Self
     where
         K: SigningKey + DecryptionKey + 'static,
     {
-        let recipient = RecipientKey { certificate: certificate.clone(), key: key.clone() };
-        Self {
-            certificate,
-            signing: Signing::Local(key),
-            recipients: vec![recipient],
-            earlier: Vec::new(),
-        }
+        let signing = Signing::Local(key.clone());
+        Self::signing_only(certificate, signing).with_recipient_of_its_own(key)
     }
 
-    /// No RA: the CA's own key signs the answers and opens the requests.
+    /// No RA: the CA's own key signs the answers, and opens the requests if it is one that can.
     #[must_use]
     pub fn of_ca(ca: &CertificateAuthority, key: Arc<dyn DecryptionKey>) -> Self {
         let certificate = ca.issuer.certificate().clone();
-        let recipient = RecipientKey { certificate: certificate.clone(), key };
-        Self {
-            certificate,
-            signing: ca.signing.clone(),
-            recipients: vec![recipient],
-            earlier: Vec::new(),
-        }
+        Self::signing_only(certificate, ca.signing.clone()).with_recipient_of_its_own(key)
+    }
+
+    /// An RA whose key signs and opens nothing: requests are encrypted by a password, or to what is put into
+    /// `recipients`.
+    #[must_use]
+    pub fn signing_only(certificate: Certificate, signing: Signing) -> Self {
+        Self { certificate, signing, recipients: Vec::new(), earlier: Vec::new() }
     }
 
     /// The same RA after others, whose clients are still served.
     #[must_use]
     pub fn with_earlier(self, earlier: Vec<Self>) -> Self {
         Self { earlier, ..self }
+    }
+
+    fn with_recipient_of_its_own(mut self, key: Arc<dyn DecryptionKey>) -> Self {
+        if self.certificate.key_kind().is_ok_and(KeyKind::can_encrypt) {
+            self.recipients.push(RecipientKey { certificate: self.certificate.clone(), key });
+        }
+        self
     }
 
     /// This RA, then the earlier ones.
@@ -110,6 +126,13 @@ impl RegistrationAuthority {
         let recipient = self.recipients.first().map(|recipient| &recipient.certificate);
         let other = recipient.filter(|certificate| **certificate != self.certificate);
         std::iter::once(&self.certificate).chain(other)
+    }
+}
+
+impl NextAuthority {
+    /// What is handed out, the RA first.
+    pub(crate) fn certificates(&self) -> Vec<&Certificate> {
+        self.ra.iter().chain([&self.ca]).collect()
     }
 }
 

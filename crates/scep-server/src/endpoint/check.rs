@@ -4,10 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use scep_ca::{CertificateRole, Incompatibility, incompatibilities};
+use scep_proto::server::Unmet;
 use scep_store::{NewNotice, NoticeBody, Terms};
-use scep_types::{AlgorithmPolicy, BasicConstraints, Certificate, CryptoProvider, UnixTime};
+use scep_types::{
+    AlgorithmPolicy, BasicConstraints, Certificate, CryptoProvider, KeyKind, KeyUsage, UnixTime,
+};
 
-use super::{Authority, CaCertificateShape, EndpointConfig, Mode, RenewalPolicy, SignerBinding};
+use super::{
+    Authority, CaCertificateShape, EndpointConfig, Mode, NextAuthority, RenewalPolicy,
+    SignerBinding,
+};
 use crate::{IntuneMode, Misconfigured};
 
 /// What an operator should know about an endpoint that works all the same.
@@ -21,6 +27,8 @@ pub enum Warning {
         /// What it has or lacks.
         found: Incompatibility,
     },
+    /// The family of devices it is for cannot use it.
+    Family(Unmet),
     /// Algorithms are taken that protect little, or nothing.
     Algorithms(AlgorithmPolicy),
 }
@@ -29,6 +37,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate { role, found } => write!(f, "certificate of {role:?}: {found}"),
+            Self::Family(unmet) => write!(f, "its devices lack {unmet:?}"),
             Self::Algorithms(AlgorithmPolicy::Modern) => f.write_str("strong algorithms only"),
             Self::Algorithms(AlgorithmPolicy::Legacy) => f.write_str("SHA-1 and 3DES are taken"),
             Self::Algorithms(AlgorithmPolicy::Obsolete) => {
@@ -43,6 +52,10 @@ pub(super) fn check(config: &EndpointConfig, now: UnixTime) -> Result<Vec<Warnin
     check_path(&config.path)?;
     check_mode(config)?;
     check_keys(&config.authority)?;
+    check_openers(config)?;
+    if let Some(next) = &config.next {
+        check_next(next, &config.host.provider, now)?;
+    }
     check_issuance(&config.authority, &config.host.provider, now)?;
     check_shape(config)?;
     let mut warnings = check_certificates(&config.authority, now)?;
@@ -107,11 +120,50 @@ fn check_keys(authority: &Authority) -> Result<(), Misconfigured> {
         if recipient.key.spki() != recipient.certificate.spki() {
             return Err(Misconfigured::Key(CertificateRole::DecryptingRa));
         }
-        if !recipient.certificate.key_kind().is_ok_and(scep_types::KeyKind::can_encrypt) {
+        if !recipient.certificate.key_kind().is_ok_and(KeyKind::can_encrypt) {
             return Err(Misconfigured::Recipient(position));
         }
     }
-    if ra.recipients.is_empty() { Err(Misconfigured::NoRecipient) } else { Ok(()) }
+    Ok(())
+}
+
+/// Something opens requests: a key, or the password that all devices share, which they use only where they are shown
+/// no certificate that they could encrypt to.
+fn check_openers(config: &EndpointConfig) -> Result<(), Misconfigured> {
+    if !config.authority.ra.recipients.is_empty() {
+        return Ok(());
+    }
+    let can_encrypt = |shown: &Certificate| shown.key_kind().is_ok_and(KeyKind::can_encrypt);
+    match config.mode {
+        Mode::Static(_) if super::handed_out(config).into_iter().any(can_encrypt) => {
+            Err(Misconfigured::NotOpened)
+        }
+        Mode::Static(_) => Ok(()),
+        _ => Err(Misconfigured::NoRecipient),
+    }
+}
+
+/// The next CA is one, is not over, and issued its RA.
+fn check_next(
+    next: &NextAuthority,
+    provider: &CryptoProvider,
+    now: UnixTime,
+) -> Result<(), Misconfigured> {
+    let NextAuthority { ca, ra } = next;
+    let lacks_usage = ca.key_usage().is_some_and(|usage| !usage.contains(KeyUsage::KEY_CERT_SIGN));
+    if ca.basic_constraints() != BasicConstraints::Ca {
+        return Err(Misconfigured::NextCa(Incompatibility::NotCa));
+    }
+    if lacks_usage {
+        return Err(Misconfigured::NextCa(Incompatibility::LacksKeyCertSign));
+    }
+    if ca.validity().not_after < now {
+        return Err(Misconfigured::NextCa(Incompatibility::NotValid(now)));
+    }
+    match ra.iter().position(|ra| !is_issued_by(ra, ca, provider)) {
+        Some(position) => Err(Misconfigured::NextRa(position)),
+        None => Ok(()),
+    }
 }
 
 /// The RA that is handed out is the CA or was issued by it, and each certificate of the chain by the next.
@@ -162,14 +214,20 @@ fn check_shape(config: &EndpointConfig) -> Result<(), Misconfigured> {
 fn check_certificates(authority: &Authority, now: UnixTime) -> Result<Vec<Warning>, Misconfigured> {
     let mut warnings = Vec::new();
     for (certificate, role) in roles(authority) {
-        for found in incompatibilities(certificate, role, now) {
-            if is_fatal(found, role) {
+        let found = incompatibilities(certificate, role, now).into_iter();
+        for found in found.filter(|found| !is_idle(*found, authority)) {
+            if is_fatal(found, role, authority) {
                 return Err(Misconfigured::Certificate { role, found });
             }
             warnings.push(Warning::Certificate { role, found });
         }
     }
     Ok(warnings)
+}
+
+/// What nobody encrypts to need not be able to decrypt.
+fn is_idle(found: Incompatibility, authority: &Authority) -> bool {
+    found == Incompatibility::LacksKeyEncipherment && authority.ra.recipients.is_empty()
 }
 
 /// Each certificate that is handed out, once, with what it is for.
@@ -182,7 +240,7 @@ fn roles(authority: &Authority) -> impl Iterator<Item = (&Certificate, Certifica
     let ra_roles = ra.certificates().enumerate().filter(move |(_, c)| *c != ca);
     std::iter::once((ca, ca_role)).chain(ra_roles.map(move |(position, certificate)| {
         let role = match position {
-            0 if alone => CertificateRole::Ra,
+            0 if alone && !ra.recipients.is_empty() => CertificateRole::Ra,
             0 => CertificateRole::SigningRa,
             _ => CertificateRole::DecryptingRa,
         };
@@ -191,9 +249,11 @@ fn roles(authority: &Authority) -> impl Iterator<Item = (&Certificate, Certifica
 }
 
 /// RFC 8894 §2.1.2 demands the key usages; without the rest nothing works at all.
-fn is_fatal(found: Incompatibility, role: CertificateRole) -> bool {
+fn is_fatal(found: Incompatibility, role: CertificateRole, authority: &Authority) -> bool {
     match found {
-        Incompatibility::KeyNotRsa => role != CertificateRole::SigningRa,
+        Incompatibility::KeyNotRsa => {
+            role != CertificateRole::SigningRa && !authority.ra.recipients.is_empty()
+        }
         Incompatibility::NotValid(_)
         | Incompatibility::NotCa
         | Incompatibility::LacksDigitalSignature

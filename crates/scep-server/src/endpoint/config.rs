@@ -3,10 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use intune_challenge::signed::Verifier;
+use scep_proto::server::{CaAnswer, ClientFamily, ReplyCertificates, SignerKey};
 use scep_store::EnrolmentStore;
 use scep_types::{AlgorithmPolicy, CryptoProvider, Secret};
 
-use super::Authority;
+use super::{Authority, NextAuthority};
 use crate::{ComplianceCheck, Execution, IntuneMode, Observer};
 
 /// What an endpoint is built from; [`Endpoint::new`](crate::Endpoint::new) checks it once.
@@ -27,6 +28,13 @@ pub struct EndpointConfig {
     pub algorithms: AlgorithmPolicy,
     /// CA, RA and profiles.
     pub authority: Authority,
+    /// The CA that takes over; without one, GetNextCACert is not offered.
+    pub next: Option<NextAuthority>,
+    /// Who may ask for certificates and CRLs by message; nobody unless said otherwise.
+    pub queries: QueryPolicy,
+    /// Whose devices it is for: GetCACaps says what they are to know and no more. Set it by
+    /// [`EndpointConfig::for_family`].
+    pub client_family: Option<ClientFamily>,
     /// What GetCACert hands out.
     pub ca_certificates: CaCertificateShape,
     /// What stands beside the issued certificate in an answer.
@@ -55,6 +63,9 @@ impl EndpointConfig {
             signer_binding: SignerBinding::default(),
             algorithms: AlgorithmPolicy::default(),
             authority,
+            next: None,
+            queries: QueryPolicy::default(),
+            client_family: None,
             ca_certificates: CaCertificateShape::default(),
             reply_chain: ReplyChain::default(),
             replay_window: Duration::from_secs(60 * 60),
@@ -62,6 +73,32 @@ impl EndpointConfig {
             device_allowance: None,
             compliance: None,
             host,
+        }
+    }
+
+    /// Takes over what a family of devices needs: algorithms, whose key signs, the certificates of GetCACert and of
+    /// answers, and what GetCACaps says. What is set afterwards counts; who is authorised, and how, stays as it is.
+    ///
+    /// Some families need leniency: see [`ClientFamily::needs`], and [`SignerBinding::Any`] for what that costs.
+    #[must_use]
+    pub fn for_family(self, family: ClientFamily) -> Self {
+        let needs = family.needs();
+        Self {
+            client_family: Some(family),
+            algorithms: needs.algorithms,
+            signer_binding: match needs.signer {
+                SignerKey::Any => SignerBinding::Any,
+                _ => SignerBinding::SameKey,
+            },
+            ca_certificates: match needs.ca_answer {
+                CaAnswer::WholeChain => CaCertificateShape::Chain,
+                _ => CaCertificateShape::Auto,
+            },
+            reply_chain: match needs.reply_chain {
+                ReplyCertificates::WithIssuer => ReplyChain::WithIssuer,
+                _ => ReplyChain::LeafOnly,
+            },
+            ..self
         }
     }
 }
@@ -76,6 +113,9 @@ impl fmt::Debug for EndpointConfig {
             .field("signer_binding", &self.signer_binding)
             .field("algorithms", &self.algorithms)
             .field("authority", &self.authority)
+            .field("next", &self.next)
+            .field("queries", &self.queries)
+            .field("client_family", &self.client_family)
             .field("ca_certificates", &self.ca_certificates)
             .field("reply_chain", &self.reply_chain)
             .field("replay_window", &self.replay_window)
@@ -130,6 +170,23 @@ pub enum SignerBinding {
     /// A signed challenge then ties the CSR to its device; a copy wrapped anew gets the one certificate that the CSR got.
     /// A static password does not: whoever records a request can have its CSR certified again.
     Any,
+}
+
+/// Who may ask for certificates and CRLs by message, with GetCert and GetCRL (RFC 8894 §4.5, §4.6).
+///
+/// Whoever may gets any certificate that this CA issued and whose Intune notification, if there is one, arrived; and the
+/// CRL, if it has no more than 256 KiB: a larger one is what [`crl_router`](crate::crl_router) is for. Unless a
+/// [`CrlPublisher`](crate::CrlPublisher) made one that is still good, one is made for the purpose, and handed out for up to
+/// half an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueryPolicy {
+    /// Nobody.
+    #[default]
+    Deny,
+    /// Whoever signs with a certificate that this CA issued, which is valid and not revoked.
+    Holders,
+    /// Anybody, with any key.
+    Anyone,
 }
 
 /// What GetCACert hands out (RFC 8894 §4.2.1).

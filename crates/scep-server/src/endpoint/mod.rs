@@ -6,22 +6,27 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use scep_proto::{Capabilities, write_ca_certificates};
+use scep_proto::server::Unmet;
+use scep_proto::{Capabilities, write_ca_certificates, write_next_ca_certificates};
 use scep_store::{DeviceLimit, EndpointId, Sha256, Terms};
 use scep_types::{
     AlgorithmPolicy, Certificate, CryptoError, CryptoProvider, DigestAlgorithm, UnixTime,
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 
-pub use authority::{Authority, CertificateAuthority, RecipientKey, RegistrationAuthority};
+pub use authority::{
+    Authority, CertificateAuthority, NextAuthority, RecipientKey, RegistrationAuthority,
+};
 pub use check::Warning;
 pub(crate) use check::check_path;
 pub use config::{
-    CaCertificateShape, DeviceAllowance, EndpointConfig, Host, Mode, RenewalPolicy, ReplyChain,
-    SignerBinding,
+    CaCertificateShape, DeviceAllowance, EndpointConfig, Host, Mode, QueryPolicy, RenewalPolicy,
+    ReplyChain, SignerBinding,
 };
 
+use crate::crl::NewestCrl;
+use crate::pipeline::signed;
 use crate::{Error, Misconfigured};
 
 /// One CA's door: a checked configuration and all that follows from it. Clones share it.
@@ -39,6 +44,10 @@ pub(crate) struct Inner {
     pub(crate) reply_chain: Vec<Certificate>,
     /// Wakes the outbox worker.
     pub(crate) outbox: Notify,
+    /// What GetCRL answers.
+    pub(crate) crl: NewestCrl,
+    /// What GetNextCACert answers, once it is signed.
+    next_ca_certificates: OnceCell<Bytes>,
     capabilities: Capabilities,
     ca_certificates: (&'static str, Bytes),
     warnings: Vec<Warning>,
@@ -51,7 +60,9 @@ impl Endpoint {
     /// [`Error::Misconfigured`], or [`Error::Crypto`] if the provider has no SHA-256.
     pub fn new(config: EndpointConfig, now: UnixTime) -> Result<Self, Error> {
         let id = EndpointId::new(&config.name).map_err(Misconfigured::Name)?;
-        let warnings = check::check(&config, now)?;
+        let capabilities = capabilities(&config);
+        let mut warnings = check::check(&config, now)?;
+        warnings.extend(unmet(&config, capabilities).into_iter().map(Warning::Family));
         for warning in &warnings {
             tracing::warn!(endpoint = %id, "{warning}");
         }
@@ -68,7 +79,9 @@ impl Endpoint {
             issuer_key,
             reply_chain: reply_chain(&config),
             outbox: Notify::new(),
-            capabilities: capabilities(&config),
+            crl: NewestCrl::default(),
+            next_ca_certificates: OnceCell::new(),
+            capabilities,
             ca_certificates: write_ca_certificates(&handed_out(&config)),
             warnings,
             config,
@@ -103,6 +116,25 @@ impl Endpoint {
     #[must_use]
     pub fn ca_certificates(&self) -> (&'static str, Bytes) {
         self.0.ca_certificates.clone()
+    }
+
+    /// What GetNextCACert answers, if there is a next CA: signed by the CA's key, the first time it is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`], and what a key can fail with.
+    pub async fn next_ca_certificates(&self) -> Result<Option<Bytes>, Error> {
+        let Some(next) = &self.0.config.next else { return Ok(None) };
+        let sign = || async {
+            let _place = self.0.config.host.execution.admit()?;
+            let next = next.clone();
+            signed(&self.0, &self.0.config.authority.ca.signing, move |inner| {
+                let current = inner.config.authority.ca.issuer.certificate();
+                let (digest, provider) = (DigestAlgorithm::Sha256, inner.provider());
+                Ok(write_next_ca_certificates(&next.certificates(), current, digest, provider)?)
+            })
+            .await
+        };
+        self.0.next_ca_certificates.get_or_try_init(sign).await.cloned().map(Some)
     }
 
     /// What its operator should know.
@@ -147,7 +179,20 @@ fn capabilities(config: &EndpointConfig) -> Capabilities {
     if config.algorithms >= AlgorithmPolicy::Legacy {
         capabilities = capabilities.union(Capabilities::SHA_1).union(Capabilities::DES3);
     }
+    if let Some(family) = config.client_family {
+        capabilities = capabilities.intersection(family.needs().advertised);
+    }
+    if config.next.is_some() {
+        capabilities = capabilities.union(Capabilities::GET_NEXT_CA_CERT);
+    }
     capabilities
+}
+
+/// Why the devices that it is for cannot use it.
+fn unmet(config: &EndpointConfig, capabilities: Capabilities) -> Vec<Unmet> {
+    let certificates: Vec<_> = handed_out(config).into_iter().cloned().collect();
+    let family = config.client_family;
+    family.map_or(Vec::new(), |family| family.unmet(capabilities, &certificates))
 }
 
 /// RA first, then the CA, then upwards; for a CA that is its own RA, the CA first.

@@ -11,7 +11,7 @@ use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use scep_proto::http::{MAX_MESSAGE, Method, PKI_MESSAGE, Request, TEXT_PLAIN};
+use scep_proto::http::{MAX_MESSAGE, Method, PKI_MESSAGE, Request, TEXT_PLAIN, X509_NEXT_CA_CERT};
 use tracing::Instrument as _;
 
 use super::{Clock, SystemClock};
@@ -125,8 +125,19 @@ impl ScepService {
                 let (media_type, body) = self.endpoint.ca_certificates();
                 content(media_type, body)
             }
-            Request::GetNextCaCert => text((StatusCode::NOT_FOUND, "no next CA certificate\n")),
+            Request::GetNextCaCert => self.next_ca_certificates().await,
             Request::PkiOperation(message) => no_store(self.operate(message).await),
+        }
+    }
+
+    async fn next_ca_certificates(self) -> Response<Body> {
+        match self.endpoint.next_ca_certificates().await {
+            Ok(Some(body)) => content(X509_NEXT_CA_CERT, body),
+            Ok(None) => text((StatusCode::NOT_FOUND, "no next CA certificate\n")),
+            Err(error) => {
+                tracing::error!(%error, "the next CA's certificates were not signed");
+                answer(error.into())
+            }
         }
     }
 
@@ -134,13 +145,17 @@ impl ScepService {
     async fn operate(self, message: Bytes) -> Response<Body> {
         let Self { endpoint, clock, .. } = self;
         let operation = async move { endpoint.handle(message, clock.now()).await };
-        match tokio::spawn(operation.in_current_span()).await {
-            Ok(Answer::Message(message)) => content(PKI_MESSAGE, message),
-            Ok(Answer::Unreadable) => text((StatusCode::BAD_REQUEST, "not a pkiMessage\n")),
-            Ok(Answer::ComeAgain { retry_after }) => come_again(retry_after),
-            Ok(Answer::Broken) | Err(_) => {
-                text((StatusCode::INTERNAL_SERVER_ERROR, "the request could not be processed\n"))
-            }
+        answer(tokio::spawn(operation.in_current_span()).await.unwrap_or(Answer::Broken))
+    }
+}
+
+fn answer(answer: Answer) -> Response<Body> {
+    match answer {
+        Answer::Message(message) => content(PKI_MESSAGE, message),
+        Answer::Unreadable => text((StatusCode::BAD_REQUEST, "not a pkiMessage\n")),
+        Answer::ComeAgain { retry_after } => come_again(retry_after),
+        Answer::Broken => {
+            text((StatusCode::INTERNAL_SERVER_ERROR, "the request could not be processed\n"))
         }
     }
 }

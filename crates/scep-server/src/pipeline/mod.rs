@@ -4,7 +4,9 @@
 mod authorise;
 mod intune;
 mod issue;
+mod open;
 mod poll;
+mod query;
 mod renewal;
 mod reply;
 mod report;
@@ -15,7 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use scep_proto::server::{Reply, Unverified, Verified};
+use scep_proto::server::{Lock, Poll, Rejected, Reply, SealedKind, Unverified, Verified};
+use scep_proto::{MessageType, TransactionId};
 use scep_types::{Basis, Certificate, CryptoError, UnixTime};
 use tracing::Instrument as _;
 use zeroize::Zeroizing;
@@ -44,6 +47,21 @@ pub enum Response {
     Broken,
 }
 
+/// A message that can be answered.
+struct Received {
+    transaction_id: TransactionId,
+    /// What kind it is, if it verified.
+    message_type: Option<MessageType>,
+    request: Result<Request, Box<Rejected>>,
+}
+
+/// A message that verified.
+enum Request {
+    Poll(Box<Poll>),
+    /// One with an envelope, and the RA that its sender knows.
+    Locked(Box<Lock>, Speaker),
+}
+
 /// What a request got, and the way to say so.
 struct Judged {
     reply: Reply,
@@ -63,8 +81,17 @@ enum Speaker {
 
 /// What a request got.
 enum Granted {
-    Issued { certificate: Certificate, basis: Basis },
-    Repeated { certificate: Certificate },
+    Issued {
+        certificate: Certificate,
+        basis: Basis,
+    },
+    Repeated {
+        certificate: Certificate,
+    },
+    /// The certificate that was asked for, DER.
+    Certificate(Bytes),
+    /// The CRL, DER.
+    Crl(Bytes),
     Pending,
 }
 
@@ -103,23 +130,53 @@ async fn judge(
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Judged, Error> {
-    let request = inner.run(move |inner| -> Result<_, scep_proto::Error> {
-        let request = Unverified::parse(message)?;
-        let transaction_id = request.transaction_id().clone();
-        Ok((transaction_id, request.verify(inner.provider(), inner.config.algorithms)))
-    });
-    let (transaction_id, verified) = request.await??;
-    facts.found_transaction(transaction_id);
-    match verified {
+    let received = inner.run(move |inner| read(inner, message)).await??;
+    facts.found_message(received.transaction_id, received.message_type);
+    match received.request {
         Err(rejected) => Ok(Judged::refused(rejected.reply, rejected.error)),
-        Ok(Verified::Poll(request)) => {
-            facts.found_poll();
-            Ok(poll::answer(inner, request, now, facts).await)
+        Ok(Request::Poll(request)) => Ok(poll::answer(inner, *request, now, facts).await),
+        Ok(Request::Locked(lock, speaker)) => {
+            let judged = match lock.kind() {
+                SealedKind::Enrol | SealedKind::Renew => {
+                    request::answer(inner, *lock, now, facts).await?
+                }
+                SealedKind::GetCert | SealedKind::GetCrl => {
+                    query::answer(inner, *lock, now, facts).await?
+                }
+            };
+            Ok(Judged { speaker, ..judged })
         }
-        Ok(Verified::Sealed(request)) => {
-            facts.found_request(&request);
-            request::answer(inner, request, now, facts).await
+    }
+}
+
+/// Verifies a message and reads its envelope; no key and no password is used yet.
+fn read(inner: &Inner, message: Bytes) -> Result<Received, Error> {
+    let unverified = Unverified::parse(message)?;
+    let transaction_id = unverified.transaction_id().clone();
+    let (message_type, request) = match unverified.verify(inner.provider(), inner.config.algorithms)
+    {
+        Err(rejected) => (None, Err(rejected)),
+        Ok(Verified::Poll(poll)) => {
+            (Some(MessageType::CERT_POLL), Ok(Request::Poll(Box::new(poll))))
         }
+        Ok(Verified::Sealed(sealed)) => {
+            let message_type = message_type(sealed.kind());
+            let locked = open::lock(inner, sealed).map(|lock| {
+                let speaker = open::speaker(inner, &lock);
+                Request::Locked(Box::new(lock), speaker)
+            });
+            (Some(message_type), locked)
+        }
+    };
+    Ok(Received { transaction_id, message_type, request })
+}
+
+fn message_type(kind: SealedKind) -> MessageType {
+    match kind {
+        SealedKind::Enrol => MessageType::PKCS_REQ,
+        SealedKind::Renew => MessageType::RENEWAL_REQ,
+        SealedKind::GetCert => MessageType::GET_CERT,
+        SealedKind::GetCrl => MessageType::GET_CRL,
     }
 }
 

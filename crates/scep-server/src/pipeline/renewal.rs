@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use scep_proto::server::{Sealed, SealedKind};
+use scep_proto::server::{Lock, SealedKind};
 use scep_store::{CertificateId, IssuedCertificate, SerialNumber};
 use scep_types::oid;
 use scep_types::{
@@ -26,13 +26,15 @@ pub(super) struct Predecessor {
 /// A RenewalReq that cannot be one, or the store.
 pub(super) async fn predecessor(
     inner: &Inner,
-    request: &Sealed,
+    request: &Lock,
 ) -> Result<Option<Predecessor>, Error> {
     let demanded = request.kind() == SealedKind::Renew;
     let RenewalPolicy::AllowIssuedByUs { grace } = inner.config.renewal else {
         return if demanded { Err(RenewalFault::NotOffered.into()) } else { Ok(None) };
     };
-    match recorded(inner, request.signer()).await? {
+    // Another endpoint of the CA may issue by other rules.
+    let record = recorded(inner, request.signer()).await?;
+    match record.filter(|record| record.transaction.endpoint == inner.id) {
         Some(record) => {
             let certificate = request.signer().clone();
             Ok(Some(Predecessor { certificate, record, grace }))
@@ -42,10 +44,10 @@ pub(super) async fn predecessor(
     }
 }
 
-/// What the store knows of exactly this certificate, issued by this endpoint.
+/// What the store knows of exactly this certificate, issued by this CA.
 ///
-/// A name and a serial number can be claimed by anyone, and another endpoint may issue by other rules.
-async fn recorded(
+/// A name and a serial number can be claimed by anyone.
+pub(super) async fn recorded(
     inner: &Inner,
     certificate: &Certificate,
 ) -> Result<Option<IssuedCertificate>, Error> {
@@ -56,9 +58,7 @@ async fn recorded(
     }
     let id = CertificateId { issuer: inner.issuer_key, serial };
     let record = inner.config.host.store.certificate_by_serial(&id).await?;
-    Ok(record.filter(|record| {
-        record.certificate.der == certificate.der() && record.transaction.endpoint == inner.id
-    }))
+    Ok(record.filter(|record| record.certificate.der == certificate.der()))
 }
 
 impl Predecessor {

@@ -14,10 +14,14 @@ use crate::endpoint::Inner;
 use crate::error::Answer;
 use crate::{Error, Outcome};
 
-/// What a CertRep says; a certificate is DER.
+/// What a CertRep says; certificates and CRLs are DER.
 #[derive(Clone)]
 enum Content {
+    /// An issued certificate, and what stands beside one.
     Success(Bytes),
+    /// The certificate that was asked for.
+    Certificate(Bytes),
+    Crl(Bytes),
     Pending,
     Failure(FailInfo),
 }
@@ -38,6 +42,8 @@ pub(super) async fn conclude(
         Ok(Granted::Issued { certificate, .. } | Granted::Repeated { certificate }) => {
             Content::Success(certificate.der().clone())
         }
+        Ok(Granted::Certificate(certificate)) => Content::Certificate(certificate),
+        Ok(Granted::Crl(crl)) => Content::Crl(crl),
         Ok(Granted::Pending) => Content::Pending,
         Err(error) => match error.answer() {
             Answer::Failure(fail_info) => Content::Failure(fail_info),
@@ -49,10 +55,17 @@ pub(super) async fn conclude(
         Ok(message) => Response::Message(message),
         Err(error) => {
             tracing::error!(%error, "the answer was not signed");
-            match error.answer() {
-                Answer::ComeAgain(retry_after) => Response::ComeAgain { retry_after },
-                Answer::Failure(_) | Answer::Broken => Response::Broken,
-            }
+            error.into()
+        }
+    }
+}
+
+/// Where there is nothing signed to answer with.
+impl From<Error> for Response {
+    fn from(error: Error) -> Self {
+        match error.answer() {
+            Answer::ComeAgain(retry_after) => Self::ComeAgain { retry_after },
+            Answer::Failure(_) | Answer::Broken => Self::Broken,
         }
     }
 }
@@ -61,6 +74,7 @@ fn outcome(verdict: &Result<Granted, Error>) -> Outcome<'_> {
     match verdict {
         Ok(Granted::Issued { certificate, basis }) => Outcome::Issued { certificate, basis },
         Ok(Granted::Repeated { certificate }) => Outcome::Repeated { certificate },
+        Ok(Granted::Certificate(_) | Granted::Crl(_)) => Outcome::Answered,
         Ok(Granted::Pending) => Outcome::Pending,
         Err(error) => match error.answer() {
             Answer::Failure(fail_info) => Outcome::Refused { fail_info, error },
@@ -123,6 +137,10 @@ async fn write_as_asked(
                 let certificates: Vec<&[u8]> = certificates.map(AsRef::as_ref).collect();
                 reply.succeed(&certificates, &random, settings)?
             }
+            Content::Certificate(certificate) => {
+                reply.succeed(&[&certificate], &random, settings)?
+            }
+            Content::Crl(crl) => reply.succeed_with_crl(&crl, &random, settings)?,
             Content::Pending => reply.pend(&random, settings)?,
             Content::Failure(fail_info) => reply.fail(fail_info, None, &random, settings)?,
         })

@@ -1,7 +1,7 @@
 //! What the log and the observer learn of a request: never a challenge, a password or a nonce.
 
 use intune_challenge::service::ActivityId;
-use scep_proto::server::{Reply, Sealed, SealedKind};
+use scep_proto::server::Reply;
 use scep_proto::{MessageType, TransactionId};
 use scep_types::{ContentCipher, DigestAlgorithm, UnixTime, VerifiedCsr};
 
@@ -21,22 +21,14 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) fn found_transaction(&mut self, transaction_id: TransactionId) {
+    pub(super) fn found_message(
+        &mut self,
+        transaction_id: TransactionId,
+        message_type: Option<MessageType>,
+    ) {
         tracing::Span::current().record("transaction_id", tracing::field::display(&transaction_id));
         self.transaction_id = Some(transaction_id);
-    }
-
-    pub(super) fn found_poll(&mut self) {
-        self.message_type = Some(MessageType::CERT_POLL);
-    }
-
-    pub(super) fn found_request(&mut self, request: &Sealed) {
-        self.message_type = Some(match request.kind() {
-            SealedKind::Enrol => MessageType::PKCS_REQ,
-            SealedKind::Renew => MessageType::RENEWAL_REQ,
-            SealedKind::GetCert => MessageType::GET_CERT,
-            SealedKind::GetCrl => MessageType::GET_CRL,
-        });
+        self.message_type = message_type;
     }
 
     pub(super) fn found_csr(&mut self, csr: &VerifiedCsr, device: Option<String>) {
@@ -114,6 +106,7 @@ fn log(decision: &Decision<'_>) {
         Outcome::Repeated { certificate } => {
             event!(info, serial = certificate.serial_hex(), "given again");
         }
+        Outcome::Answered => event!(info, "a query was answered"),
         Outcome::Pending => event!(info, "waits for an operator"),
         Outcome::Refused { fail_info, error } => {
             let cause = undecipherable_cause(error).map(tracing::field::display);

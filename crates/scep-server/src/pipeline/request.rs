@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use scep_ca::Admitted;
-use scep_proto::server::{Enrolment, Lock, Opened, Recipient, Reply, Sealed, SealedKind};
-use scep_proto::{FailInfo, FallbackKey};
+use scep_proto::FailInfo;
+use scep_proto::server::{Enrolment, Lock, Opened, Reply, SealedKind};
 use scep_store::{
     Begin, Begun, NewPending, Outcome, RequestId, Sha256, Submission, TransactionId, TransactionKey,
 };
@@ -12,9 +12,10 @@ use scep_types::{Certificate, UnixTime, VerifiedCsr};
 
 use super::authorise::{Authorised, authorise, check_keys};
 use super::intune::Attempt;
+use super::open::unlock;
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
-use super::{Granted, Judged, Speaker, issue};
+use super::{Granted, Judged, issue};
 use crate::endpoint::Inner;
 use crate::intune::IntuneMode;
 use crate::moment::Moment;
@@ -55,47 +56,12 @@ enum Decided {
 /// There is nothing left to answer with.
 pub(super) async fn answer(
     inner: &Arc<Inner>,
-    request: Sealed,
-    now: UnixTime,
-    facts: &mut Facts,
-) -> Result<Judged, Error> {
-    let speaker = speaker(inner, &request);
-    let judged = judge(inner, request, now, facts).await?;
-    Ok(Judged { speaker, ..judged })
-}
-
-/// The RA that the client knows: the one it encrypted to. What no RA of ours can open is answered by the current one.
-fn speaker(inner: &Inner, request: &Sealed) -> Speaker {
-    let ra = &inner.config.authority.ra;
-    if ra.earlier.is_empty() {
-        return Speaker::Current;
-    }
-    let ours: Vec<_> = ra.openers().map(|(_, recipient)| &recipient.certificate).collect();
-    let Ok(Lock::Key(wrapped)) = request.clone().lock(&ours, inner.config.algorithms) else {
-        return Speaker::Current;
-    };
-    let opener = ra.openers().nth(wrapped.recipient()).map(|(opener, _)| opener);
-    let earlier = ra
-        .earlier
-        .iter()
-        .position(|earlier| opener.is_some_and(|opener| std::ptr::eq(opener, earlier)));
-    earlier.map_or(Speaker::Current, Speaker::Earlier)
-}
-
-/// # Errors
-/// There is nothing left to answer with.
-async fn judge(
-    inner: &Arc<Inner>,
-    request: Sealed,
+    request: Lock,
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Judged, Error> {
     let moment = Moment::starting(now);
-    let predecessor = match request.kind() {
-        SealedKind::Enrol | SealedKind::Renew => predecessor(inner, &request).await,
-        other => Err(Error::NotOffered(other)),
-    };
-    let predecessor = match predecessor {
+    let predecessor = match predecessor(inner, &request).await {
         Ok(predecessor) => predecessor,
         Err(error) => return Ok(Judged::refused(request.into_reply(), error)),
     };
@@ -124,21 +90,12 @@ async fn judge(
 /// Opens the envelope and decides, all on one worker.
 fn open(
     inner: &Inner,
-    request: Sealed,
+    request: Lock,
     predecessor: Option<&Predecessor>,
     now: UnixTime,
 ) -> Result<Box<Proven>, Box<Judged>> {
     let refused = |reply, error| Err(Box::new(Judged::refused(reply, error)));
-    let fallback = match inner.random() {
-        Ok(drawn) => FallbackKey::new(*drawn),
-        Err(error) => return refused(request.into_reply(), error.into()),
-    };
-    let recipients = inner.config.authority.ra.openers().map(|(_, recipient)| Recipient {
-        certificate: &recipient.certificate,
-        key: recipient.key.as_ref(),
-    });
-    let recipients: Vec<_> = recipients.collect();
-    match request.open(&recipients, &fallback, inner.provider(), inner.config.algorithms) {
+    match unlock(inner, request) {
         Ok(Opened::Enrol(enrolment) | Opened::Renew(enrolment)) => {
             Ok(Box::new(decide(inner, enrolment, predecessor, now)))
         }

@@ -129,14 +129,6 @@ impl Device {
 
     pub(crate) fn ask_with(&self, server: &Server, csr: &Csr) -> Sent {
         let ca = server.ca();
-        let settings = RequestSettings {
-            transaction_id: &self.transaction_id,
-            signer: &self.signer,
-            recipient: ca.encryption(),
-            algorithms: self.algorithms,
-            signing_time: Some(NOW),
-            provider: &provider(),
-        };
         let issuer = ca.encryption().issuer();
         let payload = match self.message {
             MessageKind::Enrol => Payload::Enrol(csr),
@@ -144,6 +136,20 @@ impl Device {
             MessageKind::Poll => Payload::Poll { issuer, subject: &self.subject },
             MessageKind::GetCert => Payload::GetCert { issuer, serial: &[1] },
             MessageKind::GetCrl => Payload::GetCrl { issuer, serial: &[1] },
+        };
+        self.say(server, payload)
+    }
+
+    /// A message with this payload to this server.
+    pub(crate) fn say(&self, server: &Server, payload: Payload<'_>) -> Sent {
+        let ca = server.ca();
+        let settings = RequestSettings {
+            transaction_id: &self.transaction_id,
+            signer: &self.signer,
+            recipient: ca.encryption(),
+            algorithms: self.algorithms,
+            signing_time: Some(NOW),
+            provider: &provider(),
         };
         let drawn = MessageRandom::new(&random());
         let built = match &self.challenge {

@@ -163,7 +163,7 @@ fn check_mode(endpoint: &Endpoint, findings: &mut Findings) {
             _ => {}
         }
     }
-    if mode == ModeName::Manual && endpoint.signer_binding == SignerBindingName::Any {
+    if mode == ModeName::Manual && endpoint.signer_binding == Some(SignerBindingName::Any) {
         let what = "with signer-binding \"any\" nothing ties a request that an operator sees to its sender";
         let remedy = "use signer-binding \"same-key\", or another mode";
         findings.mistake(endpoint.mode.span(), what, remedy);

@@ -39,18 +39,20 @@ fn warn_of_devices(endpoint: &Endpoint, findings: &mut Findings) {
             findings.warning(endpoint.mode.span(), what, remedy);
         }
     };
+    // A family of devices sets what it needs where the configuration does not.
+    let is_plain = endpoint.client_family.is_none();
     warn(
-        endpoint.algorithms == Algorithms::Modern,
+        endpoint.algorithms.map_or(is_plain, |algorithms| algorithms == Algorithms::Modern),
         "Windows signs its messages with SHA-1, which the algorithms \"modern\" refuse",
         "set algorithms = \"legacy\" unless no Windows device enrols here",
     );
     warn(
-        endpoint.signer_binding == SignerBindingName::SameKey,
+        endpoint.signer_binding.map_or(is_plain, |binding| binding == SignerBindingName::SameKey),
         "Windows signs its messages with a key that it throws away, which signer-binding \"same-key\" refuses",
         "set signer-binding = \"any\" unless no Windows device enrols here; Intune's challenge binds the CSR",
     );
     warn(
-        endpoint.reply_chain != ReplyChainName::LeafOnly,
+        endpoint.reply_chain.is_some_and(|chain| chain != ReplyChainName::LeafOnly),
         "iOS may take another certificate of the answer for its own (error 22008)",
         "set reply-chain = \"leaf-only\"",
     );

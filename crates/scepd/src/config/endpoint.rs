@@ -40,18 +40,25 @@ pub(crate) struct Endpoint {
     /// Instead of `profile`, one for each use that a CSR's keyUsage names, as NDES has templates.
     #[serde(default)]
     pub(crate) profiles: Option<Located<ProfilesByUse>>,
-    /// Which algorithms of a peer are taken.
+    /// Whose devices it is for: sets what GetCACaps says, and the next four keys where they are absent.
     #[serde(default)]
-    pub(crate) algorithms: Algorithms,
-    /// Whether the key that signs a request must be the one it is for.
+    pub(crate) client_family: Option<ClientFamilyName>,
+    /// Which algorithms of a peer are taken; `modern`, or what the family needs, if it is absent.
     #[serde(default)]
-    pub(crate) signer_binding: SignerBindingName,
-    /// What GetCACert hands out.
+    pub(crate) algorithms: Option<Algorithms>,
+    /// Whether the key that signs a request must be the one it is for; `same-key`, or what the family needs, if it is
+    /// absent.
     #[serde(default)]
-    pub(crate) ca_certificates: CaCertificates,
-    /// What stands beside the issued certificate in an answer.
+    pub(crate) signer_binding: Option<SignerBindingName>,
+    /// What GetCACert hands out; `auto`, or what the family needs, if it is absent.
     #[serde(default)]
-    pub(crate) reply_chain: ReplyChainName,
+    pub(crate) ca_certificates: Option<CaCertificates>,
+    /// What stands beside the issued certificate in an answer; `leaf-only`, or what the family needs, if it is absent.
+    #[serde(default)]
+    pub(crate) reply_chain: Option<ReplyChainName>,
+    /// Who may ask for certificates and CRLs by message, with GetCert and GetCRL.
+    #[serde(default)]
+    pub(crate) queries: QueriesName,
     /// Whether a certificate that this endpoint issued authorises the next one.
     #[serde(default)]
     pub(crate) renewal: Renewal,
@@ -144,12 +151,46 @@ pub(crate) struct ProfilesByUse {
     pub(crate) encryption: Option<Located<String>>,
 }
 
-/// Which algorithms of a peer are taken.
+/// Whose devices an endpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ClientFamilyName {
+    /// RFC 8894 to the letter.
+    Strict,
+    /// Windows 10 and 11; SHA-1, and requests signed with a key that is thrown away.
+    Windows,
+    /// iOS, iPadOS and macOS.
+    Apple,
+    /// Android agents.
+    Android,
+    /// ChromeOS and its connector.
+    ChromeOs,
+    /// Cisco IOS, IOS-XE and ASA.
+    Cisco,
+    /// Whatever was made for NDES and nothing else.
+    NdesLookAlike,
+    /// Whatever comes, MD5 and single DES among it, which protect nothing.
+    Permissive,
+}
+
+/// Who may ask for certificates and CRLs by message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum QueriesName {
+    /// Nobody.
+    #[default]
+    Deny,
+    /// Whoever signs with a certificate of this CA that is valid and not revoked.
+    Holders,
+    /// Anybody.
+    Anyone,
+}
+
+/// Which algorithms of a peer are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Algorithms {
     /// SHA-256 and longer, AES.
-    #[default]
     Modern,
     /// SHA-1 and triple DES as well: older Apple, Cisco and printers.
     Legacy,
@@ -158,22 +199,20 @@ pub(crate) enum Algorithms {
 }
 
 /// Whether the key that signs a request must be the one it is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SignerBindingName {
     /// It must.
-    #[default]
     SameKey,
     /// It need not: Windows signs with a key that it throws away.
     Any,
 }
 
 /// What GetCACert hands out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CaCertificates {
     /// The CA alone if it is its own RA, which Apple wants; else RA and CA.
-    #[default]
     Auto,
     /// The CA alone.
     SingleCa,
@@ -184,11 +223,10 @@ pub(crate) enum CaCertificates {
 }
 
 /// What stands beside the issued certificate in an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ReplyChainName {
     /// Nothing: iOS takes the first certificate for its own.
-    #[default]
     LeafOnly,
     /// The CA.
     WithIssuer,

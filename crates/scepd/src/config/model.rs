@@ -196,7 +196,8 @@ pub(crate) struct Authority {
     /// The CA; without it, CA and RA are generated at the first start and kept in the state directory.
     #[serde(default)]
     pub(crate) ca: Option<Located<Pair>>,
-    /// The RA; without it a given CA opens requests and signs answers itself, for which its key must be RSA.
+    /// The RA; without it a given CA opens requests and signs answers itself; with a key
+    /// that is not RSA only in the mode `static`, where requests are encrypted by the password.
     #[serde(default)]
     pub(crate) ra: Option<Located<Pair>>,
     /// Earlier RAs, which still open and answer what clients send that keep an older GetCACert answer.
@@ -205,6 +206,9 @@ pub(crate) struct Authority {
     /// The certificates above the CA's, PEM, that of its own issuer first.
     #[serde(default)]
     pub(crate) chain: Option<Located<PathBuf>>,
+    /// The certificate of the CA that takes over, PEM, and those of its RA after it; GetNextCACert hands them out.
+    #[serde(default)]
+    pub(crate) next_ca: Option<Located<PathBuf>>,
 }
 
 /// A certificate and its private key.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use scep_ca::Issuer;
 use scep_crypto::aws_lc_rs::{self, SoftwareKey};
-use scep_server::{CertificateAuthority, RegistrationAuthority};
+use scep_server::{CertificateAuthority, NextAuthority, RegistrationAuthority};
 use scep_types::{Certificate, UnixTime};
 
 use crate::config::files::Files;
@@ -35,6 +35,8 @@ pub(crate) struct Ready {
     pub(crate) ra: RegistrationAuthority,
     /// Whether it was generated for a check, which forgets it.
     pub(crate) made_up: bool,
+    /// The CA that takes over.
+    pub(crate) next: Option<NextAuthority>,
 }
 
 /// The name of the authority where none is configured.
@@ -82,6 +84,12 @@ impl Authorities<'_> {
         if let Some(chain) = &settings.chain {
             ready.ca.chain = findings.take(chain.span(), self.files.certificates(chain.value()))?;
         }
+        if let Some(next) = &settings.next_ca {
+            let certificates = self.files.certificates(next.value());
+            let mut certificates = findings.take(next.span(), certificates)?.into_iter();
+            ready.next =
+                certificates.next().map(|ca| NextAuthority { ca, ra: certificates.collect() });
+        }
         Some(ready)
     }
 
@@ -102,7 +110,7 @@ impl Authorities<'_> {
             }
             None => RegistrationAuthority::of_ca(&ca, key),
         };
-        Some(Ready { ca, ra, made_up: false })
+        Some(Ready { ca, ra, next: None, made_up: false })
     }
 
     fn pair(
@@ -149,7 +157,8 @@ impl Authorities<'_> {
         let ca = self.issuer(generated_certificate(&pki.ca.certificate)?, &ca_key)?;
         let ra = generated_certificate(&pki.ra.certificate)?;
         let ra = RegistrationAuthority::new(ra, generated_key(&pki.ra.key)?);
-        Ok(Ready { ca, ra, made_up: self.generated == Generated::Forgotten })
+        let made_up = self.generated == Generated::Forgotten;
+        Ok(Ready { ca, ra, next: None, made_up })
     }
 
     fn read_kept(&self, directory: &Path) -> Result<Ready, Fault> {
@@ -161,7 +170,7 @@ impl Authorities<'_> {
         };
         let ((ca, ca_key), (ra, ra_key)) = (read("ca")?, read("ra")?);
         let ra = RegistrationAuthority::new(ra, ra_key);
-        Ok(Ready { ca: self.issuer(ca, &ca_key)?, ra, made_up: false })
+        Ok(Ready { ca: self.issuer(ca, &ca_key)?, ra, next: None, made_up: false })
     }
 }
 

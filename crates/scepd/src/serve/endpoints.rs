@@ -8,17 +8,19 @@ use std::time::Duration;
 use intune_challenge::signed::{Compatibility, Leniencies, TrustAnchor, Verifier, VerifierConfig};
 use scep_ca::{Profile, Profiles, RequestedUse};
 use scep_crypto::aws_lc_rs;
+use scep_proto::server::{CaAnswer, ClientFamily};
 use scep_server::{
     Authority, CaCertificateShape, ComplianceCheck, CrlPublisher, DeviceAllowance, Endpoint,
-    EndpointConfig, Error, Host, Misconfigured, Mode, RenewalPolicy, ReplyChain, SignerBinding,
+    EndpointConfig, Error, Host, Misconfigured, Mode, QueryPolicy, RenewalPolicy, ReplyChain,
+    SignerBinding,
 };
 use scep_types::{AlgorithmPolicy, Certificate, KeyUsage, UnixTime};
 
 use super::authorities::{self, Ready};
 use super::intune::{self, Intune};
 use crate::config::endpoint::{
-    self, Algorithms, CaCertificates, ChallengeCompatibility, ModeName, Renewal, ReplyChainName,
-    SignedMode, SignerBindingName,
+    self, Algorithms, CaCertificates, ChallengeCompatibility, ClientFamilyName, ModeName,
+    QueriesName, Renewal, ReplyChainName, SignedMode, SignerBindingName,
 };
 use crate::config::files::Files;
 use crate::config::intune::{CrlSettings, IntuneMode};
@@ -53,11 +55,22 @@ fn warn_of_chain(settings: &endpoint::Endpoint, ready: &Ready, findings: &mut Fi
         let remedy =
             "give the certificates above the CA, up to the root, as the authority's `chain`";
         findings.warning(settings.name.span(), what, remedy);
-    } else if top != ca && settings.ca_certificates != CaCertificates::Chain {
+    } else if top != ca && !hands_out_chain(settings) {
         let what = "Windows looks for the certificate of the SCEP profile in GetCACert, which hands out no root";
         let remedy =
             "set ca-certificates = \"chain\", or choose the issuing CA in the profile for Windows";
         findings.warning(settings.name.span(), what, remedy);
+    }
+}
+
+fn hands_out_chain(settings: &endpoint::Endpoint) -> bool {
+    let by_family = || {
+        let needs = client_family(settings.client_family?).needs();
+        Some(needs.ca_answer == CaAnswer::WholeChain)
+    };
+    match settings.ca_certificates {
+        Some(shape) => shape == CaCertificates::Chain,
+        None => by_family().unwrap_or(false),
     }
 }
 
@@ -130,6 +143,7 @@ impl Doors<'_> {
         };
         let mut config =
             EndpointConfig::new(settings.name.value(), mode, authority, self.host.clone());
+        config.next.clone_from(&ready.next);
         apply(settings, &mut config);
         config.compliance = compliance;
         let at = settings.name.span();
@@ -295,25 +309,25 @@ fn select_profiles(
 
 fn apply(settings: &endpoint::Endpoint, config: &mut EndpointConfig) {
     config.path = settings.path();
-    config.algorithms = match settings.algorithms {
-        Algorithms::Modern => AlgorithmPolicy::Modern,
-        Algorithms::Legacy => AlgorithmPolicy::Legacy,
-        Algorithms::Obsolete => AlgorithmPolicy::Obsolete,
-    };
-    config.signer_binding = match settings.signer_binding {
-        SignerBindingName::SameKey => SignerBinding::SameKey,
-        SignerBindingName::Any => SignerBinding::Any,
-    };
-    config.ca_certificates = match settings.ca_certificates {
-        CaCertificates::Auto => CaCertificateShape::Auto,
-        CaCertificates::SingleCa => CaCertificateShape::SingleCa,
-        CaCertificates::RaBundle => CaCertificateShape::RaBundle,
-        CaCertificates::Chain => CaCertificateShape::Chain,
-    };
-    config.reply_chain = match settings.reply_chain {
-        ReplyChainName::LeafOnly => ReplyChain::LeafOnly,
-        ReplyChainName::WithIssuer => ReplyChain::WithIssuer,
-        ReplyChainName::WithChain => ReplyChain::WithChain,
+    if let Some(family) = settings.client_family {
+        *config = config.clone().for_family(client_family(family));
+    }
+    match settings.algorithms {
+        None => {}
+        Some(Algorithms::Modern) => config.algorithms = AlgorithmPolicy::Modern,
+        Some(Algorithms::Legacy) => config.algorithms = AlgorithmPolicy::Legacy,
+        Some(Algorithms::Obsolete) => config.algorithms = AlgorithmPolicy::Obsolete,
+    }
+    match settings.signer_binding {
+        None => {}
+        Some(SignerBindingName::SameKey) => config.signer_binding = SignerBinding::SameKey,
+        Some(SignerBindingName::Any) => config.signer_binding = SignerBinding::Any,
+    }
+    apply_shapes(settings, config);
+    config.queries = match settings.queries {
+        QueriesName::Deny => QueryPolicy::Deny,
+        QueriesName::Holders => QueryPolicy::Holders,
+        QueriesName::Anyone => QueryPolicy::Anyone,
     };
     config.renewal = match settings.renewal {
         Renewal::Deny => RenewalPolicy::Deny,
@@ -325,6 +339,37 @@ fn apply(settings: &endpoint::Endpoint, config: &mut EndpointConfig) {
         certificates: allowance.certificates,
         window: allowance.window.0,
     });
+}
+
+fn apply_shapes(settings: &endpoint::Endpoint, config: &mut EndpointConfig) {
+    if let Some(shape) = settings.ca_certificates {
+        config.ca_certificates = match shape {
+            CaCertificates::Auto => CaCertificateShape::Auto,
+            CaCertificates::SingleCa => CaCertificateShape::SingleCa,
+            CaCertificates::RaBundle => CaCertificateShape::RaBundle,
+            CaCertificates::Chain => CaCertificateShape::Chain,
+        };
+    }
+    if let Some(chain) = settings.reply_chain {
+        config.reply_chain = match chain {
+            ReplyChainName::LeafOnly => ReplyChain::LeafOnly,
+            ReplyChainName::WithIssuer => ReplyChain::WithIssuer,
+            ReplyChainName::WithChain => ReplyChain::WithChain,
+        };
+    }
+}
+
+fn client_family(name: ClientFamilyName) -> ClientFamily {
+    match name {
+        ClientFamilyName::Strict => ClientFamily::Strict,
+        ClientFamilyName::Windows => ClientFamily::Windows,
+        ClientFamilyName::Apple => ClientFamily::Apple,
+        ClientFamilyName::Android => ClientFamily::Android,
+        ClientFamilyName::ChromeOs => ClientFamily::ChromeOs,
+        ClientFamilyName::Cisco => ClientFamily::Cisco,
+        ClientFamilyName::NdesLookAlike => ClientFamily::NdesLookAlike,
+        ClientFamilyName::Permissive => ClientFamily::Permissive,
+    }
 }
 
 fn explain(error: &Error) -> Fault {
@@ -343,6 +388,13 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
         Misconfigured::Certificate { .. } => "issue a certificate that can do what it is for",
         Misconfigured::NotIssuedByCa(_) => "give an RA certificate that this CA issued",
         Misconfigured::Chain(_) => "give the chain in order, that of the CA's issuer first",
+        Misconfigured::NoRecipient => {
+            "give an RA with an RSA key; only the mode `static` does without"
+        }
+        Misconfigured::NotOpened => "give an RA with an RSA key that the CA issued",
+        Misconfigured::NextCa(_) | Misconfigured::NextRa(_) => {
+            "give the certificate of the next CA first, then that of its RA"
+        }
         Misconfigured::HiddenRa => "use ca-certificates \"auto\" or \"ra-bundle\"",
         Misconfigured::NoRa => "use ca-certificates \"auto\" or \"single-ca\", or give an RA",
         Misconfigured::NothingKept => "keep requests for days: manual = { keep = \"7d\" }",

@@ -355,10 +355,21 @@ pub(crate) struct Ca {
 
 /// A CA with the key `rsa2048-ca`.
 pub(crate) fn ca(name: &str) -> Ca {
-    let key = KeyPair::from_pem(&key_pem("rsa2048-ca")).unwrap();
+    ca_with(name, "rsa2048-ca", vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign])
+}
+
+/// A CA with another key of testdata, which may sign messages too.
+pub(crate) fn ca_with_key(name: &str, key: &str) -> Ca {
+    let usages =
+        [KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    ca_with(name, key, usages.to_vec())
+}
+
+fn ca_with(name: &str, key: &str, usages: Vec<KeyUsagePurpose>) -> Ca {
+    let key = KeyPair::from_pem(&key_pem(key)).unwrap();
     let mut params = named(name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.key_usages = usages;
     Ca { pem: params.self_signed(&key).unwrap().pem(), params, key }
 }
 

@@ -199,7 +199,9 @@ fn next_ca_is_signed(lab: &mut Lab) -> Outcome {
     let setting = &lab.setting;
     let next = setting.client.next_ca(&setting.ca, AlgorithmPolicy::Legacy);
     let (passes, came) = match setting.runtime.block_on(next) {
-        Ok(next) => (true, format!("{} certificates, signed by the CA", next.len())),
+        Ok(next) => {
+            (true, format!("{} certificates, signed by the CA", next.ca().certificates().len()))
+        }
         Err(error) => (false, error.to_string()),
     };
     Ok(Finding::new(passes, "GET GetNextCACert", came))

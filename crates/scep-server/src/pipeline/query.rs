@@ -1,0 +1,93 @@
+//! GetCert and GetCRL: what the CA issued and revoked, for whoever may know it (RFC 8894 §4.5, §4.6).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scep_proto::http::MAX_MESSAGE;
+use scep_proto::server::{Lock, Opened, Query};
+use scep_store::outbox::Progress;
+use scep_store::{CertificateId, IssuedCertificate, SerialNumber};
+use scep_types::UnixTime;
+
+use super::open::unlock;
+use super::renewal::recorded;
+use super::report::Facts;
+use super::{Granted, Judged};
+use crate::endpoint::{Inner, QueryPolicy};
+use crate::{Error, crl};
+
+/// # Errors
+/// There is nothing left to answer with.
+pub(super) async fn answer(
+    inner: &Arc<Inner>,
+    request: Lock,
+    now: UnixTime,
+    facts: &Facts,
+) -> Result<Judged, Error> {
+    let kind = request.kind();
+    if let Err(error) = may_ask(inner, &request, now).await {
+        return Ok(Judged::refused(request.into_reply(), error));
+    }
+    let opened = match inner.run(move |inner| unlock(inner, request)).await? {
+        Ok(opened) => opened,
+        Err(rejected) => return Ok(Judged::refused(rejected.reply, rejected.error)),
+    };
+    let (query, verdict) = match opened {
+        Opened::GetCert(query) => {
+            let found = certificate(inner, &query, now).await;
+            (query, found.map(Granted::Certificate))
+        }
+        Opened::GetCrl(query) => {
+            let found = current_crl(inner, &query, now).await;
+            (query, found.map(Granted::Crl))
+        }
+        Opened::Enrol(other) | Opened::Renew(other) => {
+            return Ok(Judged::refused(other.reply, Error::NotOffered(kind)));
+        }
+    };
+    facts.found_algorithms(&query.reply);
+    Ok(Judged::new(query.reply, verdict))
+}
+
+async fn may_ask(inner: &Inner, request: &Lock, now: UnixTime) -> Result<(), Error> {
+    match inner.config.queries {
+        QueryPolicy::Deny => Err(Error::NotOffered(request.kind())),
+        QueryPolicy::Anyone => Ok(()),
+        QueryPolicy::Holders => {
+            let record = recorded(inner, request.signer()).await?;
+            let stands = record.is_some_and(|record| record.revocation.is_none());
+            let valid = request.signer().validity().contains(now);
+            if stands && valid { Ok(()) } else { Err(Error::NotHolder) }
+        }
+    }
+}
+
+async fn certificate(inner: &Inner, query: &Query, now: UnixTime) -> Result<Bytes, Error> {
+    query.reply.check_encryptable()?;
+    let ca = inner.config.authority.ca.issuer.certificate();
+    let serial = SerialNumber::new(&query.serial).map_err(|_| Error::UnknownCertificate)?;
+    if !query.issuer.matches(ca.subject()) {
+        return Err(Error::UnknownCertificate);
+    }
+    let id = CertificateId { issuer: inner.issuer_key, serial };
+    let record = inner.config.host.store.certificate_by_serial(&id).await?;
+    let record = record.filter(|record| may_leave(record, now));
+    Ok(record.ok_or(Error::UnknownCertificate)?.certificate.der)
+}
+
+/// A certificate that Intune was not told of is kept back from everyone.
+fn may_leave(record: &IssuedCertificate, now: UnixTime) -> bool {
+    record.notice.is_none_or(|notice| notice.at(now) == Progress::Delivered)
+}
+
+async fn current_crl(inner: &Arc<Inner>, query: &Query, now: UnixTime) -> Result<Bytes, Error> {
+    query.reply.check_encryptable()?;
+    if !query.asks_for_crl_of(inner.config.authority.ca.issuer.certificate()) {
+        return Err(Error::UnknownCertificate);
+    }
+    let crl = crl::current(inner, now).await?;
+    match crl.der().len() {
+        size if size > MAX_MESSAGE => Err(Error::CrlTooLarge { size }),
+        _ => Ok(crl.der().clone()),
+    }
+}
