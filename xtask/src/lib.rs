@@ -4,11 +4,16 @@
 //! tests hand in workspaces made of strings.
 
 mod finding;
+mod mutants;
 mod rules;
 mod source;
 mod workspace;
 
 pub use finding::{Finding, Outcome};
+pub use mutants::{
+    Function, Genre, Mutant, Place, Report, Span, Survivor, Verdict, Woven, apply, mutants, sample,
+    weave,
+};
 pub use rules::arrows::{arrows, uses};
 pub use rules::claims::{Claim, claims};
 pub use rules::conformance::{Conformance, Exempt, Row, conformance, parse_rows};

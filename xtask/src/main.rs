@@ -1,20 +1,30 @@
-//! `cargo xtask check` and `cargo xtask conformance`: checks of this repository, exit code 1 if one fails.
+//! `cargo xtask check`, `cargo xtask conformance` and `cargo xtask mutants`: checks of this repository, exit code 1 if one fails.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use xtask::{Claim, Exceptions, Exempt, Outcome, PURE_CRATES, Workspace};
+use xtask::{Claim, Exceptions, Exempt, Outcome, PURE_CRATES, Survivor, Workspace};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
   check         arrows, purity, sizes, manifests, authorisation claims
-  conformance   which rules of xtask/conformance-rows.txt have tests";
+  conformance   which rules of xtask/conformance-rows.txt have tests
+  mutants [SEED [COUNT]]
+                whether tests notice changes of the readers; needs cargo-mutants, and much time";
+
+/// The seed of the sample whose survivors xtask/mutants.toml lists.
+const SEED: u64 = 8894;
+/// Mutants of a sample.
+const SAMPLE: usize = 480;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["check"] => check(&Workspace::load()?),
         ["conformance"] => conformance(&Workspace::load()?),
+        ["mutants"] => mutants(SEED, SAMPLE),
+        ["mutants", seed] => mutants(seed.parse()?, SAMPLE),
+        ["mutants", seed, count] => mutants(seed.parse()?, count.parse()?),
         _ => {
             writeln!(std::io::stderr(), "{USAGE}")?;
             Ok(ExitCode::from(2))
@@ -45,6 +55,19 @@ fn conformance(workspace: &Workspace) -> anyhow::Result<ExitCode> {
         writeln!(std::io::stdout(), "FAIL  {finding}")?;
     }
     Ok(exit_code(conformance.findings.is_empty()))
+}
+
+fn mutants(seed: u64, count: usize) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    let list = Survivor::parse_all(&workspace.read("xtask/mutants.toml")?)?;
+    let work = workspace.root.join("target/mutants");
+    let report = xtask::mutants(&workspace.root, &work, seed, count)?;
+    writeln!(std::io::stdout(), "{report}")?;
+    let unexplained = report.unexplained(&list);
+    for survivor in &unexplained {
+        writeln!(std::io::stdout(), "FAIL  {survivor}")?;
+    }
+    Ok(exit_code(unexplained.is_empty()))
 }
 
 fn exit_code(holds: bool) -> ExitCode {

@@ -239,3 +239,12 @@ fn no_preset_takes_more_than_its_server_needs() {
         assert!(others.clone().all(|other| without.takes(other)) && !without.takes(quirk));
     }
 }
+
+#[test]
+fn a_quirk_that_is_taken_already_stays_taken() {
+    for quirk in ServerQuirk::ALL {
+        let once = ServerQuirks::NONE.with(quirk);
+        assert_eq!(once.with(quirk), once, "{quirk:?}");
+        assert!(once.with(quirk).takes(quirk), "{quirk:?}");
+    }
+}

@@ -83,6 +83,29 @@ fn so_is_more_salt_than_anybody_needs() {
     assert!(lock(&message(&with_salt(128)), &provider(), MODERN).is_ok());
 }
 
+// R-3211-05
+#[test]
+fn as_many_iterations_as_are_asked_for_are_made_and_no_more_than_the_limit_is_claimed() {
+    for iterations in [1, 2_500, 10_000] {
+        let asked = Derivation { iterations, ..derivation() };
+        let recipient = PasswordRecipient::new(&asked, CHALLENGE, &content_key(AES));
+        let message = message(&recipient);
+        let opened = open_with(&message, &secrets(&[CHALLENGE]), &provider(), MODERN);
+        assert_eq!(*enrolment(opened).csr, rsa_device().csr, "{iterations}");
+        // The key was wrapped by one derivation; another one unwraps nothing.
+        let another = Derivation { iterations: iterations + 1, ..asked };
+        let mut recipient = recipient;
+        recipient.derivation = Some(another.pbkdf2());
+        let secrets = secrets(&[CHALLENGE]);
+        assert!(open_with(&self::message(&recipient), &secrets, &provider(), MODERN).is_err());
+    }
+    let claimed = Derivation { iterations: u32::MAX, ..derivation() };
+    let refused =
+        refused_at_once(&PasswordRecipient { derivation: Some(claimed.pbkdf2()), ..honest() });
+    let limit = Unsupported::Iterations { limit: 1_000_000 };
+    assert_eq!(refused, (limit.into(), FailInfo::BAD_ALG));
+}
+
 // R-3211-04
 #[test]
 fn a_password_that_would_be_the_key_itself_is_refused() {

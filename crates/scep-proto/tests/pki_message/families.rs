@@ -72,6 +72,8 @@ fn a_server_is_told_what_each_family_will_miss() {
     let signing = pki().issue("Signing RA", &[3], Role::SigningRa, ra.spki());
     let unmet = ClientFamily::Apple.unmet(EVERYTHING, &[ca, signing.clone()]);
     assert_eq!(unmet, [Unmet::SingleCertificate]);
+    let unmet = ClientFamily::Apple.unmet(EVERYTHING, std::slice::from_ref(&pki().ca));
+    assert_eq!(unmet, [], "one certificate is one, whatever its key usage");
     let unmet = ClientFamily::Windows.unmet(EVERYTHING, &[signing]);
     assert_eq!(unmet, [Unmet::KeyUsages, Unmet::Root]);
     assert_eq!(ClientFamily::Windows.unmet(EVERYTHING, &[ra]), [Unmet::Root]);

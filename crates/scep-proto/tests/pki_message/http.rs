@@ -73,7 +73,7 @@ fn captured_queries_hold_messages() {
 // R-4.3-09
 #[test]
 fn what_is_no_base64_is_a_bad_request() {
-    for text in ["M", "MPvv!", "%", "%4", "MPvv=x", "=", "é"] {
+    for text in ["M", "MPvv!", "%", "%4", "MPvv=x", "=", "é", "MPv%3Z", "MPvv%ZD"] {
         let refused = get(&format!("operation=PKIOperation&message={text}")).unwrap_err();
         assert_eq!(refused, Misbehaviour::InvalidBase64.into(), "{text}");
         assert_eq!(FailInfo::from(&refused), FailInfo::BAD_REQUEST);

@@ -8,10 +8,12 @@
 mod attributes;
 mod ca_certificates;
 mod capabilities;
+mod der_laws;
 mod enveloped;
 mod errors;
 mod families;
 mod foreign_openssl;
+mod hierarchy;
 mod hostile;
 mod http;
 mod message_types;

@@ -19,7 +19,7 @@ use crate::support::{device, open, pki};
 
 /// A message type with what it carries.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     PkcsReq,
     RenewalReq,
     CertPoll,
@@ -27,7 +27,19 @@ enum Kind {
     GetCrl,
 }
 
-fn payload(kind: Kind) -> Payload<'static> {
+impl Kind {
+    pub(crate) fn message_type(self) -> &'static str {
+        match self {
+            Self::PkcsReq => "19",
+            Self::RenewalReq => "17",
+            Self::CertPoll => "20",
+            Self::GetCert => "21",
+            Self::GetCrl => "22",
+        }
+    }
+}
+
+pub(crate) fn payload(kind: Kind) -> Payload<'static> {
     let (csr, issuer) = (&device().csr, pki().ca.subject());
     match kind {
         Kind::PkcsReq => Payload::Enrol(csr),
@@ -38,13 +50,13 @@ fn payload(kind: Kind) -> Payload<'static> {
     }
 }
 
-fn kinds() -> impl Strategy<Value = Kind> {
+pub(crate) fn kinds() -> impl Strategy<Value = Kind> {
     let all = [Kind::PkcsReq, Kind::RenewalReq, Kind::CertPoll, Kind::GetCert, Kind::GetCrl];
     prop::sample::select(all.to_vec())
 }
 
 prop_compose! {
-    fn drafts()(
+    pub(crate) fn drafts()(
         transaction_id in "[A-Za-z0-9 '()+,./:=?-]{1,255}",
         digest in prop::sample::select(DigestAlgorithm::ALL[1..].to_vec()),
         cipher in prop::sample::select(ContentCipher::ALL.to_vec()),
@@ -55,7 +67,7 @@ prop_compose! {
     }
 }
 
-fn styles() -> impl Strategy<Value = Style> {
+pub(crate) fn styles() -> impl Strategy<Value = Style> {
     let lengths = prop_oneof![
         Just(Lengths::Indefinite),
         Just(Lengths::Minimal),
@@ -156,14 +168,20 @@ proptest! {
 
 /// What a server says.
 #[derive(Debug, Clone)]
-enum Said {
+pub(crate) enum Said {
     Success(usize),
     Crl,
     Pending,
     Failure(u8, Option<String>),
 }
 
-fn replies() -> impl Strategy<Value = Said> {
+impl Said {
+    pub(crate) fn has_an_envelope(&self) -> bool {
+        matches!(self, Self::Success(_) | Self::Crl)
+    }
+}
+
+pub(crate) fn replies() -> impl Strategy<Value = Said> {
     prop_oneof![
         (1..6_usize).prop_map(Said::Success),
         Just(Said::Crl),
@@ -174,7 +192,7 @@ fn replies() -> impl Strategy<Value = Said> {
 }
 
 /// What the server writes, and what the client should make of it.
-fn answer(said: &Said, reply: Reply, seed: u8) -> (Bytes, CertRep) {
+pub(crate) fn answer(said: &Said, reply: Reply, seed: u8) -> (Bytes, CertRep) {
     let (provider, random) = (provider(), random(seed));
     let settings = pki().reply_settings(&provider);
     let issued = [pki().ra.clone(), pki().ca.clone(), device().signer.clone()];

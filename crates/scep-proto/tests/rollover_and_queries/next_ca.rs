@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use der::{Decode, Encode};
 use proptest::prelude::*;
 use scep_crypto::aws_lc_rs::provider;
 use scep_proto::client::HttpRequest;
@@ -206,6 +207,28 @@ proptest! {
         let lengths = if indefinite { Lengths::Indefinite } else { Lengths::Padded(zeros) };
         let style = Style { lengths, segments: Segments::OfOctets(size) };
         prop_assert_eq!(verify(ber::signed_data(&answer(), &style)), verify(answer()));
+    }
+
+    // R-4.7.1-01, R-3.2-06
+    #[test]
+    fn every_answer_is_der_and_reads_as_it_was_written(
+        digest in prop::sample::select(DigestAlgorithm::ALL[1..].to_vec()),
+        with_ra: bool,
+    ) {
+        let (next_ca, next_ra) = (&next().ca, &next().ra);
+        let mut certificates = vec![next_ca];
+        certificates.extend(with_ra.then_some(next_ra));
+        let unsigned =
+            write_next_ca_certificates(&certificates, &current().ca, digest, &provider()).unwrap();
+        let answer = finish(unsigned, &current().ca_key);
+        let info = cms::content_info::ContentInfo::from_der(&answer).unwrap();
+        let data = info.content.decode_as::<cms::signed_data::SignedData>().unwrap();
+        prop_assert_eq!(data.to_der().unwrap(), info.content.to_der().unwrap(), "DER");
+        let ca = authenticated(current());
+        let found = NextCa::verify(answer, &ca, &provider(), AlgorithmPolicy::Obsolete).unwrap();
+        let expected = if with_ra { next_ra } else { next_ca };
+        prop_assert_eq!(found.ca().issuer(), next_ca);
+        prop_assert_eq!(found.ca().encryption(), expected);
     }
 
     // R-4.7.1-02
