@@ -10,7 +10,7 @@ use scep_store::MemoryStore;
 use scep_types::{CryptoError, SecureRandom};
 
 use crate::support::device::{Device, MessageKind, challenged, granted};
-use crate::support::faults::{BadSigner, FailingKey, FailingStore, Verb};
+use crate::support::faults::{BadSigner, BlockingKey, FailingKey, FailingStore, Verb};
 use crate::support::server::{PASSWORD, Server, challenge, signed};
 use crate::support::{key, pki};
 
@@ -69,6 +69,32 @@ async fn a_remote_key_that_hangs_is_given_up_when_the_lease_is_over() {
     assert_come_again(&server, &challenged("phone", "n1"), "signer").await;
     assert_eq!(started.elapsed().as_secs(), 7);
     assert_eq!(server.certificates(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signature_that_outlives_its_lease_is_not_committed() {
+    let (blocking, at_work, release) = BlockingKey::new(key("rsa2048-ca"));
+    let server = Arc::new(Server::with(signed(), |config| {
+        config.authority.ca.signing = Signing::Local(blocking);
+        config.host.execution = Execution::Pool(WorkerPool::new(NonZeroUsize::MIN, 0));
+        config.lease = Duration::from_secs(7);
+    }));
+    let device = challenged("phone", "n1");
+    let message = device.ask(&server).message;
+    let late = tokio::spawn({
+        let server = server.clone();
+        async move { server.post(message).await }
+    });
+    while at_work.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(Duration::from_secs(8)).await;
+    server.clock.advance(Duration::from_secs(8));
+    release.send(()).unwrap();
+    assert_eq!(late.await.unwrap().status, 503);
+    assert_eq!(server.certificates(), 0);
+    release.send(()).unwrap();
+    granted(device.enrol(&server).await);
 }
 
 // R-5.2-03

@@ -12,9 +12,11 @@ use super::Granted;
 use super::sign::signed;
 use crate::endpoint::Inner;
 use crate::error::Answer;
+use crate::moment::Moment;
 use crate::{Error, compliance};
 
-/// Signs and commits; whatever goes wrong before the commit burns nothing.
+/// Signs and commits; whatever goes wrong before the commit burns nothing. A signature that takes longer than the lease is too
+/// late: by then the reservation may be another's.
 pub(super) async fn issue(
     inner: &Arc<Inner>,
     admitted: Admitted,
@@ -22,7 +24,9 @@ pub(super) async fn issue(
     notice: Option<NewNotice>,
     now: UnixTime,
 ) -> Result<Granted, Error> {
+    let moment = Moment::starting(now);
     let signed = sign(inner, admitted).await;
+    let now = moment.now();
     let recorded = signed.and_then(|issued| Ok((record(inner, &issued)?, issued)));
     let (record, issued) = match recorded {
         Ok(recorded) => recorded,

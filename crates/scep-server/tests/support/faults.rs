@@ -127,6 +127,18 @@ impl DecryptionKey for BlockingKey {
     }
 }
 
+impl SigningKey for BlockingKey {
+    fn spki(&self) -> &[u8] {
+        SigningKey::spki(self.key.as_ref())
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        self.at_work.send(std::thread::current().id()).unwrap();
+        self.go_on.lock().unwrap().recv().unwrap();
+        self.key.sign(scheme, message)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     Begin,
