@@ -5,9 +5,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use intune_challenge::signed::Issuer;
 use scep_client::{Client, now};
 use scep_crypto::aws_lc_rs::provider;
-use scep_proto::client::{Algorithms, EnrolmentSettings, HttpRequest, MethodChoice};
+use scep_proto::CaCertificates;
+use scep_proto::client::{Algorithms, EnrolmentSettings, HttpRequest};
 use scep_proto::http::Method;
-use scep_proto::{CaCertificates, Capabilities, Unsupported};
 use scep_types::{UnixTime, hex};
 use tokio::runtime::Runtime;
 
@@ -82,34 +82,9 @@ impl Server {
         let ca = runtime.block_on(client.authenticated_ca(&settings.trust, identifier))?;
         Ok(Self {
             ca,
-            algorithms: algorithms(settings, capabilities)?,
-            method: method(settings.method, capabilities),
+            algorithms: settings.algorithms(capabilities).map_err(scep_client::Error::from)?,
+            method: settings.method.first(capabilities),
         })
-    }
-}
-
-/// What the settings do not say, the capabilities do, and where neither does, RFC 8894 §2.9.
-fn algorithms(
-    settings: &EnrolmentSettings,
-    capabilities: Capabilities,
-) -> Result<Algorithms, scep_client::Error> {
-    let mandatory = Algorithms::default();
-    let digest = settings.digest.or(capabilities.best_digest()).unwrap_or(mandatory.digest);
-    let cipher = settings.cipher.or(capabilities.best_cipher()).unwrap_or(mandatory.cipher);
-    let refused = match settings.policy {
-        policy if !policy.allows_digest(digest) => Unsupported::Digest(digest),
-        policy if !policy.allows_cipher(cipher) => Unsupported::Cipher(cipher),
-        _ => return Ok(Algorithms { digest, cipher }),
-    };
-    Err(scep_proto::Error::from(refused).into())
-}
-
-fn method(choice: MethodChoice, capabilities: Capabilities) -> Method {
-    let post = capabilities.contains(Capabilities::POST_PKI_OPERATION);
-    match choice {
-        MethodChoice::Post => Method::Post,
-        MethodChoice::Auto if post => Method::Post,
-        MethodChoice::Auto | MethodChoice::Get => Method::Get,
     }
 }
 
