@@ -333,9 +333,11 @@ fn how_to_trust(ca: &UnauthenticatedCa) -> String {
 
 fn after_unsupported(unsupported: &Unsupported) -> Option<&'static str> {
     Some(match unsupported {
-        Unsupported::Digest(DigestAlgorithm::Md5)
-        | Unsupported::Cipher(ContentCipher::DesCbc)
-        | Unsupported::ReplyCipher(ContentCipher::DesCbc) => {
+        Unsupported::ReplyCipher(ContentCipher::DesCbc) => {
+            "single DES protects nothing. EJBCA and NDES need a newer version, micromdm's scepserver has no setting; \
+             --allow-obsolete takes it all the same"
+        }
+        Unsupported::Digest(DigestAlgorithm::Md5) | Unsupported::Cipher(ContentCipher::DesCbc) => {
             "MD5 and single DES protect nothing. Have the server use others (step-ca: \
              encryptionAlgorithmIdentifier 1 or 2; EJBCA, NDES: a newer version; micromdm's scepserver has no setting), \
              or take them with --allow-obsolete"
