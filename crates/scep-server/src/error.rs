@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use intune_challenge::Reason;
+use intune_challenge::{Mismatch, Reason};
 use scep_ca::{CertificateRole, Incompatibility};
 use scep_proto::FailInfo;
 use scep_proto::server::SealedKind;
-use scep_store::StoreError;
-use scep_types::CryptoError;
+use scep_store::{EndpointId, PasswordId, StoreError};
+use scep_types::{CryptoError, UnixTime};
 
 use crate::{ComplianceFault, ServiceError};
 
@@ -41,6 +41,9 @@ pub enum Error {
     /// The static password is refused.
     #[error("password: {0}")]
     Password(#[from] PasswordFault),
+    /// The one-time password is refused.
+    #[error("one-time password: {0}")]
+    OneTimePassword(#[from] OneTimePasswordFault),
     /// The CSR carries no challenge for the Intune service.
     #[error("the CSR carries no challenge")]
     NoChallenge,
@@ -124,6 +127,62 @@ pub enum PasswordFault {
     /// It is another one.
     #[error("wrong")]
     Wrong,
+}
+
+/// What is wrong with a one-time password. The peer cannot tell one from another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OneTimePasswordFault {
+    /// The CSR carries none.
+    #[error("the CSR carries none")]
+    Missing,
+    /// There is none with this id, or it is forgotten; or the text is none at all.
+    #[error("unknown")]
+    Unknown,
+    /// The id is right, the rest of it is not.
+    #[error("{id}: the rest of it is wrong")]
+    WrongSecret {
+        /// Its id.
+        id: PasswordId,
+    },
+    /// It was made for another endpoint.
+    #[error("{id}: for the endpoint {endpoint}")]
+    OtherEndpoint {
+        /// Its id.
+        id: PasswordId,
+        /// That endpoint.
+        endpoint: EndpointId,
+    },
+    /// An operator withdrew it.
+    #[error("{id}: withdrawn at {at}")]
+    Withdrawn {
+        /// Its id.
+        id: PasswordId,
+        /// When.
+        at: UnixTime,
+    },
+    /// It is over.
+    #[error("{id}: expired at {at}")]
+    Expired {
+        /// Its id.
+        id: PasswordId,
+        /// When.
+        at: UnixTime,
+    },
+    /// Another CSR used it.
+    #[error("{id}: used by another CSR")]
+    Used {
+        /// Its id.
+        id: PasswordId,
+    },
+    /// The CSR asks for other names than it is bound to.
+    #[error("{id}: {mismatch}")]
+    OtherNames {
+        /// Its id.
+        id: PasswordId,
+        /// The first difference.
+        mismatch: Mismatch,
+    },
 }
 
 /// Why a certificate does not authorise its successor.
@@ -231,6 +290,21 @@ pub enum Misconfigured {
     /// A worker for an endpoint of another mode.
     #[error("the endpoint is not one for Intune")]
     NotIntune,
+    /// One-time passwords that would be over at once, or too late.
+    #[error("one-time passwords would be good for {}s, not for 1 second to 30 days", lifetime.as_secs())]
+    PasswordLifetime {
+        /// For how long.
+        lifetime: Duration,
+    },
+    /// Too few or too many one-time passwords.
+    #[error("{most} one-time passwords could be live, not 1 to {}", scep_store::MAX_LIVE_PASSWORDS)]
+    PasswordCount {
+        /// How many could be live.
+        most: usize,
+    },
+    /// A one-time password for an endpoint of another mode.
+    #[error("the endpoint takes no one-time passwords")]
+    NotOneTime,
     /// The store refuses the device allowance.
     #[error("device allowance: {0}")]
     DeviceAllowance(StoreError),
@@ -264,7 +338,8 @@ impl Error {
             Self::UnknownCertificate => "unknown_certificate",
             Self::CrlTooLarge { .. } => "crl_too_large",
             Self::Challenge(error) => error.label(),
-            Self::Password(_) => "password",
+            Self::OneTimePassword(OneTimePasswordFault::Used { .. }) => Reason::Replay.label(),
+            Self::Password(_) | Self::OneTimePassword(_) => "password",
             Self::NoChallenge => "challenge_missing",
             Self::Validation(ServiceError::Denied(_)) => "intune_denied",
             Self::Validation(ServiceError::Unavailable { .. }) => "intune_unavailable",
@@ -310,6 +385,7 @@ impl Error {
             | Self::NotHolder
             | Self::CrlTooLarge { .. }
             | Self::Password(_)
+            | Self::OneTimePassword(_)
             | Self::NoChallenge
             | Self::NotificationRefused
             | Self::Renewal(_)

@@ -36,6 +36,9 @@
 //! if administrators are to revoke. [`IntuneService`] and [`IntuneRevocation`] say what is asked, whoever carries it;
 //! with the feature `intune-client`, `IntuneTenant` does. A [`ComplianceCheck`] may have the last word, in any mode.
 //!
+//! *One-time passwords.* [`Mode::OneTimePassword`] takes what [`Endpoint::mint_password`] made: random, of letters and
+//! digits, for one enrolment, bound to names if whoever mints it says so. The store keeps a salted hash.
+//!
 //! *Keys.* A key at hand signs on a bounded [`WorkerPool`], never on the threads of the runtime; one elsewhere is a
 //! [`Signer`], and what it answers is verified. *Retries.* The same request again (transaction, signer's key, CSR) gets
 //! the same certificate in a fresh answer, even if its challenge has ended since. *Overload.* A request that finds no
@@ -52,6 +55,7 @@ mod execution;
 mod http;
 mod intune;
 mod moment;
+mod one_time;
 mod pipeline;
 mod signer;
 
@@ -70,7 +74,7 @@ pub use endpoint::{
     Host, Mode, NextAuthority, QueryPolicy, RecipientKey, RegistrationAuthority, RenewalPolicy,
     ReplyChain, SignerBinding, Warning,
 };
-pub use error::{Error, Misconfigured, PasswordFault, RenewalFault};
+pub use error::{Error, Misconfigured, OneTimePasswordFault, PasswordFault, RenewalFault};
 pub use execution::{Execution, WorkerPool};
 pub use intune::{
     Answered, BackOff, Emptied, FailureReport, IntuneMode, IntuneRevocation, IntuneService,
@@ -79,5 +83,6 @@ pub use intune::{
 };
 #[cfg(feature = "intune-client")]
 pub use intune::{DeviceCompliance, GracePeriod, IntuneTenant};
+pub use one_time::{MintedPassword, OneTimePasswords, PasswordOrder};
 pub use pipeline::Response;
 pub use signer::{Signer, Signing};

@@ -9,9 +9,10 @@ use std::io;
 use std::sync::Once;
 
 use scep_proto::FailInfo;
-use scep_server::OutboxWorker;
+use scep_server::{Mode, OneTimePasswords, OutboxWorker, PasswordOrder};
 use scep_types::{DigestAlgorithm, SignatureScheme, oid};
 
+use crate::support::NOW;
 use crate::support::device::{Device, challenged, granted, refused};
 use crate::support::forge::{Forged, attributes_of, envelope_of};
 use crate::support::intune::{
@@ -100,6 +101,43 @@ async fn no_secret_is_ever_logged() {
     let lower = log.to_lowercase();
     for secret in secrets {
         assert!(!lower.contains(&secret.to_lowercase()), "{secret} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn no_one_time_password_is_ever_logged_but_what_is_wrong_with_it_is() {
+    let log = Log::start();
+    let server = Server::new(Mode::OneTimePassword(OneTimePasswords::default()));
+    let order = || PasswordOrder::new(scep_store::Operator::new("ann").unwrap());
+    let mut bound = order();
+    let names = vec![scep_store::BoundName::CommonName("tablet".to_owned())];
+    bound.binding = scep_store::PasswordBinding::new(names).unwrap();
+    let mut minted = Vec::new();
+    for order in [order(), bound, order()] {
+        minted.push(server.endpoint.mint_password(order, NOW).await.unwrap());
+    }
+    let [good, bound, withdrawn] = &minted[..] else { panic!("{minted:?}") };
+    server.endpoint.withdraw_password(&withdrawn.facts.id, NOW).await.unwrap();
+    tracing::info!("{:?} {:?} {minted:?}", server.endpoint, server.store);
+    let text = |password: &scep_server::MintedPassword| password.password.expose().to_owned();
+    let wrong = format!("{}{}", good.facts.id, "7".repeat(26));
+    let sent = [text(good), text(bound), text(withdrawn), wrong, "z".repeat(40)];
+    for (number, password) in sent.iter().enumerate() {
+        let device = Device::new("phone").transaction(&format!("{number}"));
+        server.post(device.challenge(password.clone()).ask(&server).message).await;
+    }
+    let log = log.take();
+    for expected in [
+        "basis=\"one_time_password\"",
+        "commonName [\"phone\"] where Some(\"tablet\") is claimed",
+        "withdrawn at 2026-11-21",
+        "the rest of it is wrong",
+        "one-time password: unknown",
+    ] {
+        assert!(log.contains(expected), "{expected} in {log}");
+    }
+    for password in sent {
+        assert!(!log.contains(&password[6..]), "{password} in {log}");
     }
 }
 

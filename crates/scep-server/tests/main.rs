@@ -24,6 +24,7 @@ mod intune_outbox;
 mod intune_revocation;
 mod limits;
 mod manual;
+mod one_time;
 mod passwords;
 mod pool;
 mod queries;

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The issuer already has a certificate with this serial number.
     #[error("certificate {0} exists already")]
     DuplicateSerial(CertificateId),
+    /// A one-time password with this id exists: draw another one.
+    #[error("a one-time password with this id exists already")]
+    DuplicatePassword,
     /// An argument outside its bounds.
     #[error("{what} of {found} is not within {least} to {most}")]
     OutOfRange {
@@ -109,6 +112,10 @@ pub enum Capacity {
     CrlNumbers,
     /// Notices that were neither delivered nor given up.
     Notices,
+    /// One-time passwords that have not expired.
+    Passwords,
+    /// One-time passwords of one endpoint that can still be used; the endpoint sets this limit.
+    LivePasswords,
 }
 
 impl fmt::Display for Capacity {
@@ -122,6 +129,8 @@ impl fmt::Display for Capacity {
             Self::Issuers => "issuers",
             Self::CrlNumbers => "CRL numbers",
             Self::Notices => "notices",
+            Self::Passwords => "one-time passwords",
+            Self::LivePasswords => "unused one-time passwords of the endpoint",
         })
     }
 }
@@ -156,6 +165,16 @@ pub enum Argument {
     NoticeKeep,
     /// Notices leased at once.
     NoticeBatch,
+    /// Letters and digits of a one-time password's id.
+    PasswordId,
+    /// One-time passwords of an endpoint that may be live.
+    LivePasswords,
+    /// Names that a one-time password is bound to.
+    BoundNames,
+    /// CommonNames among them.
+    BoundCommonNames,
+    /// Octets of such a name.
+    BoundName,
 }
 
 impl fmt::Display for Argument {
@@ -174,6 +193,11 @@ impl fmt::Display for Argument {
             Self::NoticeBody => "notice length",
             Self::NoticeKeep => "time to keep a notice in seconds",
             Self::NoticeBatch => "notices leased at once",
+            Self::PasswordId => "one-time password id, letters and digits",
+            Self::LivePasswords => "live one-time passwords of an endpoint",
+            Self::BoundNames => "bound names",
+            Self::BoundCommonNames => "bound commonNames",
+            Self::BoundName => "bound name length",
         })
     }
 }

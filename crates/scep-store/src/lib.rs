@@ -1,4 +1,5 @@
-//! Once-only enrolment state: challenges, transactions, rate limits, issued certificates, notices about them.
+//! Once-only enrolment state: challenges, one-time passwords, transactions, rate limits, issued certificates, notices
+//! about them.
 //!
 //! **A challenge gives at most one certificate, the same request always the same one, and a failure burns nothing.**
 //! [`EnrolmentStore`] says it in a few verbs, each of them one atomic step that fails closed; [`MemoryStore`] is the
@@ -42,6 +43,7 @@ mod error;
 mod ids;
 mod memory;
 mod notice;
+mod password;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]
@@ -66,6 +68,10 @@ pub use ids::{
 };
 pub use memory::{MemoryLimits, MemoryStore, MemoryUsage};
 pub use notice::{LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease};
+pub use password::{
+    BoundName, MAX_LIVE_PASSWORDS, OneTimePassword, PasswordBinding, PasswordFacts, PasswordId,
+    PasswordVerifier, Withdrawn,
+};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore, PostgresTls};
 #[cfg(feature = "redis")]

@@ -11,6 +11,7 @@ use crate::certificate::{
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
+use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 
 /// The state of enrolment: which challenge was used, which request was answered how, which certificates exist.
@@ -233,6 +234,53 @@ pub trait EnrolmentStore: Send + Sync {
         lease: &NoticeLease,
         outcome: Attempted,
     ) -> Result<(), StoreError>;
+
+    /// Keeps a one-time password, unless its endpoint has `most` already that can still be used.
+    ///
+    /// Used, expired and withdrawn ones do not count. It is used by [`begin`](Self::begin), as the challenge of its key;
+    /// so a lost reply, a failure and a second CSR are what they are for every challenge. On failure do not show it: it
+    /// may be kept, and can be withdrawn. A duplicate is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]: of [`LivePasswords`](crate::Capacity::LivePasswords) or of
+    /// [`Passwords`](crate::Capacity::Passwords). [`StoreError::DuplicatePassword`]; [`StoreError::OutOfRange`] for a
+    /// `most` of none or more than [`MAX_LIVE_PASSWORDS`](crate::MAX_LIVE_PASSWORDS); [`StoreError::Poisoned`],
+    /// [`StoreError::Unavailable`].
+    async fn add_password(
+        &self,
+        new: &OneTimePassword,
+        most: usize,
+        now: UnixTime,
+    ) -> Result<(), StoreError>;
+
+    /// The one-time password of this key, whatever became of it, until its use is forgotten. On failure refuse.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn password(&self, key: &Sha256) -> Result<Option<OneTimePassword>, StoreError>;
+
+    /// The one-time passwords of an endpoint that can still be used, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn list_passwords(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<PasswordFacts>, StoreError>;
+
+    /// Withdraws a one-time password of this endpoint. A request that found it good before is still answered.
+    ///
+    /// On failure it may or may not be withdrawn: ask again. A duplicate learns that none is live.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn withdraw_password(
+        &self,
+        endpoint: &EndpointId,
+        key: &Sha256,
+        now: UnixTime,
+    ) -> Result<Withdrawn, StoreError>;
 
     /// A CRL number (RFC 5280 §5.2.3) above every earlier one of this issuer. A duplicate, or a failure, costs a number.
     ///

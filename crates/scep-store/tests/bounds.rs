@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use scep_store::{
-    Argument, Cause, CertificateId, EndpointId, NewCertificate, NewNotice, NewPending, NoticeBody,
-    Operator, SerialNumber, Sha256, StoreError, Terms, TransactionId,
+    Argument, BoundName, Cause, CertificateId, EndpointId, NewCertificate, NewNotice, NewPending,
+    NoticeBody, Operator, PasswordBinding, PasswordId, SerialNumber, Sha256, StoreError, Terms,
+    TransactionId,
 };
 use scep_types::{Basis, UnixTime};
 
@@ -35,6 +36,24 @@ fn names_and_contents_have_bounds() {
     bounds(Argument::NoticeBody, 64 * 1024, NoticeBody::new);
     bounds(Argument::Csr, 64 * 1024, |octets| NewPending::new(octets, NOW));
     bounds(Argument::Certificate, 64 * 1024, |octets| certificate(octets, Basis::Webhook));
+}
+
+#[test]
+fn the_id_and_the_names_of_a_one_time_password_have_bounds() {
+    bounds(Argument::PasswordId, 32, |octets| PasswordId::new(text(octets)));
+    for strange in ["a b", "a-b", "é", "a\n"] {
+        assert!(PasswordId::new(strange).is_err(), "{strange:?}");
+    }
+    let dns = |octets: &[u8]| BoundName::Dns(text(octets).to_owned());
+    bounds(Argument::BoundName, 1024, |octets| PasswordBinding::new(vec![dns(octets)]));
+    assert!(PasswordBinding::new(vec![dns(b"a"); 64]).is_ok());
+    let refused = |names: Vec<BoundName>| match PasswordBinding::new(names) {
+        Err(StoreError::OutOfRange { what, .. }) => Some(what),
+        _ => None,
+    };
+    assert_eq!(refused(vec![dns(b"a"); 65]), Some(Argument::BoundNames));
+    let two = vec![BoundName::CommonName("a".to_owned()), BoundName::CommonName("b".to_owned())];
+    assert_eq!(refused(two), Some(Argument::BoundCommonNames), "which one would count?");
 }
 
 fn certificate(der: &[u8], basis: Basis) -> Result<NewCertificate, StoreError> {

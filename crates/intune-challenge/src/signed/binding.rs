@@ -57,6 +57,18 @@ impl VerifiedChallenge {
     }
 }
 
+impl Claims {
+    /// Compares only the names with those of the CSR, as [`VerifiedChallenge::bind`] does without leniency: for whoever
+    /// learns in another way than by a challenge what they must be. It authorises nothing.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn match_names(&self, csr: &Csr) -> Result<(), Mismatch> {
+        match_common_name(self, csr, Unlisted::Refused)?;
+        match_alt_names(self, csr.subject_alt_names(), Unlisted::Refused).map(|_all| ())
+    }
+}
+
 impl BoundChallenge {
     /// What the challenge says, for the audit trail.
     #[must_use]

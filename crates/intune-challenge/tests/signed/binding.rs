@@ -48,6 +48,16 @@ fn a_csr_with_exactly_the_claimed_names_binds() {
 }
 
 #[test]
+fn names_alone_are_matched_as_strictly_as_those_of_a_challenge() {
+    let (claims, names) = one_of_each();
+    assert_eq!(claims.match_names(&csr(&names)), Ok(()));
+    let fewer = csr(&names[1..]);
+    assert_eq!(claims.match_names(&fewer), Err(mismatch(&claims, &fewer)));
+    let nothing = Claims::default().match_names(&csr(&[]));
+    assert!(matches!(nothing, Err(Mismatch::CommonName { claimed: None, .. })), "{nothing:?}");
+}
+
+#[test]
 fn a_name_that_is_not_claimed_is_refused_in_every_kind() {
     let more = [
         dns("x.example"),

@@ -81,6 +81,7 @@ fn check_mode(config: &EndpointConfig) -> Result<(), Misconfigured> {
         Mode::Static(password) if password.expose().trim().is_empty() => {
             Err(Misconfigured::BlankPassword)
         }
+        Mode::OneTimePassword(passwords) => passwords.check(),
         Mode::Manual { keep } if keep.as_secs() == 0 => Err(Misconfigured::NothingKept),
         Mode::Manual { .. } if config.signer_binding == SignerBinding::Any => {
             Err(Misconfigured::ManualWithAnySigner)

@@ -8,7 +8,7 @@ use scep_store::EnrolmentStore;
 use scep_types::{AlgorithmPolicy, CryptoProvider, Secret};
 
 use super::{Authority, NextAuthority};
-use crate::{ComplianceCheck, Execution, IntuneMode, Observer};
+use crate::{ComplianceCheck, Execution, IntuneMode, Observer, OneTimePasswords};
 
 /// What an endpoint is built from; [`Endpoint::new`](crate::Endpoint::new) checks it once.
 #[derive(Clone)]
@@ -132,6 +132,9 @@ impl fmt::Debug for EndpointConfig {
 pub enum Mode {
     /// By one password that all devices share. It is compared in constant time, but for its length.
     Static(Secret),
+    /// By a password that was made for one enrolment, by [`Endpoint::mint_password`](crate::Endpoint::mint_password), and
+    /// is kept in the store as a salted hash. It is used once, by one CSR, which may be sent again.
+    OneTimePassword(OneTimePasswords),
     /// By a signed challenge that says what the CSR must look like, used once.
     Signed(Arc<Verifier>),
     /// By the Intune SCEP service, which alone can read the challenge.
@@ -217,8 +220,9 @@ pub enum ReplyChain {
 
 /// How many certificates a device may have in a while.
 ///
-/// A device is what the signed challenge says, the names that Intune vouches for, or the subject of the certificate that is renewed. Endpoints with a static
-/// password or an operator do not know devices, so there only renewals are counted.
+/// A device is what the signed challenge says, the commonName that a one-time password is bound to, the names that Intune
+/// vouches for, or the subject of the certificate that is renewed. Endpoints with a static password or an operator do not
+/// know devices, so there only renewals are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceAllowance {
     /// How many, 1 to 1,000.

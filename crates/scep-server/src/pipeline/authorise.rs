@@ -8,6 +8,7 @@ use scep_store::{ChallengeUse, DeviceLimit, Sha256};
 use scep_types::{Authorization, Basis, GeneralName, NameAssurance, Secret, UnixTime, VerifiedCsr};
 use zeroize::Zeroizing;
 
+use super::one_time::Presented;
 use super::renewal::Predecessor;
 use crate::endpoint::{Inner, Mode, SignerBinding};
 use crate::intune::IntuneMode;
@@ -24,6 +25,8 @@ pub(super) enum Authorised {
         /// What makes the challenge unique.
         challenge: Sha256,
     },
+    /// A one-time password, if the store has it and it is good.
+    ByPassword(Presented),
     /// An operator, if one does.
     ByOperator {
         /// Until when one may.
@@ -67,6 +70,9 @@ pub(super) fn authorise(
     let warrant = match (predecessor, &inner.config.mode) {
         (Some(predecessor), _) => by_predecessor(inner, csr, predecessor, now)?,
         (None, Mode::Static(password)) => by_password(csr, password)?,
+        (None, Mode::OneTimePassword(_)) => {
+            return Ok(Authorised::ByPassword(Presented::by(inner, csr)?));
+        }
         (None, Mode::Signed(verifier)) => by_challenge(inner, csr, verifier, now)?,
         (None, Mode::Intune(mode)) => {
             let (mode, challenge) = (Arc::clone(mode), opaque_challenge(inner, csr)?);
@@ -137,7 +143,10 @@ pub(super) fn device_limit_of_names(
     device_limit(inner, device)
 }
 
-fn device_limit(inner: &Inner, device: Option<Sha256>) -> Result<Option<DeviceLimit>, Error> {
+pub(super) fn device_limit(
+    inner: &Inner,
+    device: Option<Sha256>,
+) -> Result<Option<DeviceLimit>, Error> {
     let (Some(allowance), Some(device)) = (inner.config.device_allowance, device) else {
         return Ok(None);
     };

@@ -4,6 +4,7 @@
 mod authorise;
 mod intune;
 mod issue;
+mod one_time;
 mod open;
 mod poll;
 mod query;

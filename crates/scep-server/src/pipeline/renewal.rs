@@ -119,6 +119,9 @@ impl Predecessor {
 fn name_assurance(mode: &Mode) -> NameAssurance {
     match mode {
         Mode::Signed(_) | Mode::Intune(_) => NameAssurance::Vouched,
-        Mode::Static(_) | Mode::Manual { .. } => NameAssurance::SelfAsserted,
+        // Whether the password of the first certificate was bound is not known any more.
+        Mode::Static(_) | Mode::OneTimePassword(_) | Mode::Manual { .. } => {
+            NameAssurance::SelfAsserted
+        }
     }
 }

@@ -12,6 +12,7 @@ use scep_types::{Certificate, UnixTime, VerifiedCsr};
 
 use super::authorise::{Authorised, authorise, check_keys};
 use super::intune::Attempt;
+use super::one_time::{Allowed, Presented};
 use super::open::unlock;
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
@@ -19,7 +20,7 @@ use super::{Granted, Judged, issue};
 use crate::endpoint::Inner;
 use crate::intune::IntuneMode;
 use crate::moment::Moment;
-use crate::{Error, RenewalFault, compliance};
+use crate::{Error, OneTimePasswordFault, RenewalFault, compliance};
 
 /// A request whose CSR is proven, and what is to be done with it.
 struct Proven {
@@ -38,6 +39,8 @@ struct Plan {
 enum Action {
     /// What was decided here.
     Decided(Decided),
+    /// Look the one-time password up, and issue if it is good.
+    LookUp(Presented),
     /// Ask the service, and issue if it says so.
     Ask { mode: Arc<IntuneMode>, challenge: Sha256 },
 }
@@ -75,6 +78,9 @@ pub(super) async fn answer(
                 Ok(Plan { begin, action: Action::Ask { mode, challenge } }) => {
                     let attempt = Attempt { inner, mode: &mode, csr: &csr, moment };
                     attempt.run(begin, challenge, facts).await
+                }
+                Ok(Plan { begin, action: Action::LookUp(presented) }) => {
+                    by_password(inner, &csr, begin, presented, facts, now).await
                 }
                 Ok(Plan { begin, action: Action::Decided(decided) }) => {
                     let decided = complied(inner, &csr, decided, facts.device()).await;
@@ -142,6 +148,7 @@ fn action(
             let admitted = profile.admit(csr, warrant.authorization, now)?;
             Ok(Action::Decided(Decided::Issue(Box::new(admitted))))
         }
+        Authorised::ByPassword(presented) => Ok(Action::LookUp(presented)),
         Authorised::ByService { mode, challenge } => Ok(Action::Ask { mode, challenge }),
         Authorised::ByOperator { until } => {
             Ok(Action::Decided(Decided::Queue(NewPending::new(csr.der(), until)?)))
@@ -172,6 +179,32 @@ fn begin(
 pub(super) fn transaction_key(inner: &Inner, reply: &Reply) -> Result<TransactionKey, Error> {
     let transaction_id = TransactionId::new(reply.transaction_id().octets())?;
     Ok(TransactionKey { endpoint: inner.id.clone(), transaction_id })
+}
+
+/// Judges a one-time password and issues on it. One that was used is refused like any other that is not good.
+async fn by_password(
+    inner: &Arc<Inner>,
+    csr: &VerifiedCsr,
+    mut begin: Begin,
+    presented: Presented,
+    facts: &mut Facts,
+    now: UnixTime,
+) -> Result<Granted, Error> {
+    let (decided, id) = match presented.judge(inner, csr, now).await {
+        Ok(Allowed { id, admitted, challenge, device_limit, device }) => {
+            begin.challenge = challenge;
+            begin.device_limit = device_limit;
+            facts.found_csr(csr, device);
+            (Decided::Issue(admitted), Some(id))
+        }
+        Err(error) => (Decided::Refuse(error), None),
+    };
+    let decided = complied(inner, csr, decided, facts.device()).await;
+    let granted = carry_out(inner, csr, &begin, decided, now).await;
+    granted.map_err(|error| match (error, id) {
+        (Error::Replayed, Some(id)) => OneTimePasswordFault::Used { id }.into(),
+        (error, _) => error,
+    })
 }
 
 async fn carry_out(

@@ -12,9 +12,9 @@ use scep_server::Signer;
 use scep_store::outbox::Attempted;
 use scep_store::{
     Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, LeasedNotice,
-    MemoryStore, NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, Operator,
-    PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
-    RevokedCertificate, Sha256, StoreError, Terms, TransactionKey,
+    MemoryStore, NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword,
+    Operator, PasswordFacts, PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation,
+    Revoked, RevokedCertificate, Sha256, StoreError, Terms, TransactionKey, Withdrawn,
 };
 use scep_types::{
     ContentKey, CryptoError, DecryptionKey, KeyTransport, SignatureScheme, SigningKey, UnixTime,
@@ -147,6 +147,7 @@ pub(crate) enum Verb {
     Poll,
     Release,
     CertificateBySerial,
+    Password,
     LeaseNotices,
     ClaimNotice,
     SettleNotice,
@@ -345,6 +346,39 @@ impl EnrolmentStore for FailingStore {
         let answer = self.store.settle_notice(lease, outcome).await;
         self.crash.step().await;
         answer
+    }
+
+    async fn add_password(
+        &self,
+        new: &OneTimePassword,
+        most: usize,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.store.add_password(new, most, now).await
+    }
+
+    async fn password(&self, key: &Sha256) -> Result<Option<OneTimePassword>, StoreError> {
+        self.answers(Verb::Password).await?;
+        let answer = self.store.password(key).await;
+        self.crash.step().await;
+        answer
+    }
+
+    async fn list_passwords(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<PasswordFacts>, StoreError> {
+        self.store.list_passwords(endpoint, now).await
+    }
+
+    async fn withdraw_password(
+        &self,
+        endpoint: &EndpointId,
+        key: &Sha256,
+        now: UnixTime,
+    ) -> Result<Withdrawn, StoreError> {
+        self.store.withdraw_password(endpoint, key, now).await
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

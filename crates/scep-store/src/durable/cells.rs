@@ -6,8 +6,8 @@ use bytes::Bytes;
 use scep_types::UnixTime;
 
 use super::records::{
-    CertificateRecord, ChallengeRecord, DeviceRecord, Holder, QueuedRecord, TransactionRecord,
-    UnsentRecord,
+    CertificateRecord, ChallengeRecord, DeviceRecord, Holder, PasswordRecord, QueuedRecord,
+    ShelfRecord, TransactionRecord, UnsentRecord,
 };
 use super::tables::Table;
 use super::working::Record;
@@ -61,7 +61,7 @@ impl Cell {
         Self::number(duration.as_secs())
     }
 
-    fn or_null<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
+    pub(super) fn or_null<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
         value.map_or(Self::Null, cell)
     }
 }
@@ -75,6 +75,8 @@ impl Record {
             Self::Device(_) => Table::Devices,
             Self::Certificate(_) => Table::Certificates,
             Self::Unsent(_) => Table::Notices,
+            Self::Password(_) => Table::Passwords,
+            Self::Shelf(_) => Table::Shelves,
         }
     }
 
@@ -87,6 +89,8 @@ impl Record {
             Self::Device(record) => record.cells(),
             Self::Certificate(record) => record.cells(),
             Self::Unsent(record) => record.cells(),
+            Self::Password(record) => record.cells(),
+            Self::Shelf(record) => record.cells(),
         }
     }
 
@@ -99,6 +103,8 @@ impl Record {
             Table::Devices => Self::Device(DeviceRecord::read(&mut row)?),
             Table::Certificates => Self::Certificate(Box::new(CertificateRecord::read(&mut row)?)),
             Table::Notices => Self::Unsent(Box::new(UnsentRecord::read(&mut row)?)),
+            Table::Passwords => Self::Password(Box::new(PasswordRecord::read(&mut row)?)),
+            Table::Shelves => Self::Shelf(ShelfRecord::read(&mut row)?),
         })
     }
 }
@@ -384,7 +390,7 @@ impl RevokedCertificate {
 }
 
 /// The cells of a row that are not read yet.
-struct Row(std::vec::IntoIter<Cell>);
+pub(super) struct Row(std::vec::IntoIter<Cell>);
 
 impl Row {
     fn cell(&mut self) -> Result<Cell, StoreError> {
@@ -414,7 +420,7 @@ impl Row {
         number.map(u8::try_from).transpose().map_err(|_| StoreError::Poisoned)
     }
 
-    fn time_or_null(&mut self) -> Result<Option<UnixTime>, StoreError> {
+    pub(super) fn time_or_null(&mut self) -> Result<Option<UnixTime>, StoreError> {
         match self.cell()? {
             Cell::Null => Ok(None),
             Cell::Integer(seconds) => Ok(Some(UnixTime::from_secs(seconds))),
@@ -422,7 +428,7 @@ impl Row {
         }
     }
 
-    fn time(&mut self) -> Result<UnixTime, StoreError> {
+    pub(super) fn time(&mut self) -> Result<UnixTime, StoreError> {
         self.time_or_null()?.ok_or(StoreError::Poisoned)
     }
 
@@ -434,7 +440,7 @@ impl Row {
         }
     }
 
-    fn octets(&mut self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn octets(&mut self) -> Result<Vec<u8>, StoreError> {
         self.octets_or_null()?.ok_or(StoreError::Poisoned)
     }
 
@@ -446,7 +452,7 @@ impl Row {
         }
     }
 
-    fn text(&mut self) -> Result<String, StoreError> {
+    pub(super) fn text(&mut self) -> Result<String, StoreError> {
         self.text_or_null()?.ok_or(StoreError::Poisoned)
     }
 
@@ -456,7 +462,7 @@ impl Row {
         Ok(Some(Sha256::new(octets)))
     }
 
-    fn digest(&mut self) -> Result<Sha256, StoreError> {
+    pub(super) fn digest(&mut self) -> Result<Sha256, StoreError> {
         self.digest_or_null()?.ok_or(StoreError::Poisoned)
     }
 

@@ -21,6 +21,8 @@ pub struct StoreLimits {
     pub certificates: usize,
     /// Notices neither delivered nor given up; each one holds its body. Default 100,000.
     pub notices: usize,
+    /// One-time passwords that have not expired, used ones included. Default 100,000.
+    pub passwords: usize,
     /// Issuers that number CRLs. Default 1,000.
     pub issuers: usize,
     /// How much longer than its own expiry a used challenge is kept: by how much the clocks of nodes may differ. Default 5
@@ -40,6 +42,7 @@ impl Default for StoreLimits {
             devices: 10_000_000,
             certificates: 10_000_000,
             notices: 100_000,
+            passwords: 100_000,
             issuers: 1_000,
             clock_tolerance: Duration::from_secs(5 * 60),
             certificate_retention: Duration::from_secs(8 * 86_400),

@@ -18,11 +18,13 @@ use crate::error::{Argument, within};
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
+use crate::password::{MAX_LIVE_PASSWORDS, OneTimePassword, PasswordFacts, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::{EnrolmentStore, MAX_LEASED_NOTICES, StoreError};
 
 mod cells;
 mod limits;
+mod password_cells;
 mod plan;
 mod records;
 mod tables;
@@ -240,6 +242,38 @@ impl<B: Backend> EnrolmentStore for Durable<B> {
         outcome: Attempted,
     ) -> Result<(), StoreError> {
         self.backend.run(plan::settle_notice(*lease, outcome), Care::Lasting).await
+    }
+
+    async fn add_password(
+        &self,
+        new: &OneTimePassword,
+        most: usize,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        within(Argument::LivePasswords, most as u64, 1, MAX_LIVE_PASSWORDS as u64)?;
+        self.backend.run(plan::add_password(new.clone(), most, now), Care::Lasting).await
+    }
+
+    async fn password(&self, key: &Sha256) -> Result<Option<OneTimePassword>, StoreError> {
+        self.backend.run(plan::password(*key), Care::Reads).await
+    }
+
+    async fn list_passwords(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<PasswordFacts>, StoreError> {
+        self.backend.run(plan::list_passwords(endpoint.clone(), now), Care::Reads).await
+    }
+
+    async fn withdraw_password(
+        &self,
+        endpoint: &EndpointId,
+        key: &Sha256,
+        now: UnixTime,
+    ) -> Result<Withdrawn, StoreError> {
+        let verb = plan::withdraw_password(endpoint.clone(), *key, now);
+        self.backend.run(verb, Care::Lasting).await
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

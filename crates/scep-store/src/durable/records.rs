@@ -6,6 +6,7 @@ use scep_types::UnixTime;
 use crate::certificate::IssuedCertificate;
 use crate::ids::{CertificateId, EndpointId, Operator, Sha256, Submission, TransactionKey};
 use crate::notice::NoticeBody;
+use crate::password::{OneTimePassword, Shelved};
 use crate::rate::Slot;
 use crate::request::ChallengeUse;
 use crate::transition::Transaction;
@@ -75,6 +76,20 @@ pub(crate) struct UnsentRecord {
     pub(crate) ends: UnixTime,
 }
 
+/// A one-time password. Whether it was used stands with its challenge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PasswordRecord {
+    pub(crate) password: OneTimePassword,
+    pub(crate) ends: UnixTime,
+}
+
+/// The passwords of an endpoint that may be live; some may have been used since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ShelfRecord {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) entries: Vec<Shelved>,
+}
+
 impl TransactionRecord {
     pub(crate) fn ends(&self) -> UnixTime {
         self.transaction.ends().unwrap_or(BEGINNING)
@@ -84,6 +99,12 @@ impl TransactionRecord {
 impl DeviceRecord {
     pub(crate) fn ends(&self) -> UnixTime {
         self.slots.iter().map(|slot| slot.ends).max().unwrap_or(BEGINNING)
+    }
+}
+
+impl ShelfRecord {
+    pub(crate) fn ends(&self) -> UnixTime {
+        self.entries.iter().map(|entry| entry.expires).max().unwrap_or(BEGINNING)
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Table {
     Devices,
     Certificates,
     Notices,
+    Passwords,
+    Shelves,
 }
 
 /// How a record is found: its table, by its key or, as a transaction may be, by another one.
@@ -26,13 +28,18 @@ pub(crate) enum Lookup {
 pub(crate) type Found = Option<Vec<Cell>>;
 
 impl Table {
-    pub(crate) const ALL: [Self; 6] = [
+    /// How many there are.
+    pub(crate) const COUNT: usize = 8;
+
+    pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Challenges,
         Self::Transactions,
         Self::Queue,
         Self::Devices,
         Self::Certificates,
         Self::Notices,
+        Self::Passwords,
+        Self::Shelves,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -43,6 +50,8 @@ impl Table {
             Self::Devices => "devices",
             Self::Certificates => "certificates",
             Self::Notices => "notices",
+            Self::Passwords => "passwords",
+            Self::Shelves => "shelves",
         }
     }
 
@@ -51,6 +60,7 @@ impl Table {
         match self {
             Self::Certificates | Self::Notices => 2,
             Self::Challenges | Self::Transactions | Self::Queue | Self::Devices => 1,
+            Self::Passwords | Self::Shelves => 1,
         }
     }
 
@@ -63,6 +73,8 @@ impl Table {
             Self::Devices => &["key", "ends", "slots"],
             Self::Certificates => &CERTIFICATES,
             Self::Notices => &["issuer", "serial", "ends", "endpoint", "due", "body"],
+            Self::Passwords => &PASSWORDS,
+            Self::Shelves => &["endpoint", "ends", "entries"],
         }
     }
 
@@ -94,6 +106,10 @@ impl Key {
                 (Lookup::ByKey(table), cells)
             }
             Self::Queued(id) => (Lookup::ByKey(Table::Queue), vec![Cell::number(*id)]),
+            Self::Password(key) => (Lookup::ByKey(Table::Passwords), vec![Cell::digest(key)]),
+            Self::Shelf(endpoint) => {
+                (Lookup::ByKey(Table::Shelves), vec![Cell::text(endpoint.as_str())])
+            }
         }
     }
 }
@@ -145,6 +161,20 @@ const QUEUE: [&str; 11] = [
     "challenge",
     "remember_until",
     "operator",
+];
+
+const PASSWORDS: [&str; 11] = [
+    "key",
+    "ends",
+    "id",
+    "endpoint",
+    "salt",
+    "hash",
+    "minted_at",
+    "expires",
+    "minted_by",
+    "binding",
+    "withdrawn_at",
 ];
 
 const CERTIFICATES: [&str; 18] = [

@@ -4,11 +4,13 @@ use scep_types::UnixTime;
 
 use super::limits::StoreLimits;
 use super::records::{
-    CertificateRecord, ChallengeRecord, DeviceRecord, QueuedRecord, TransactionRecord, UnsentRecord,
+    CertificateRecord, ChallengeRecord, DeviceRecord, PasswordRecord, QueuedRecord, ShelfRecord,
+    TransactionRecord, UnsentRecord,
 };
+use super::tables::Table;
 use crate::StoreError;
 use crate::error::Capacity;
-use crate::ids::{CertificateId, Sha256, TransactionKey};
+use crate::ids::{CertificateId, EndpointId, Sha256, TransactionKey};
 
 /// By what a record is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub(crate) enum Key {
     Queued(u64),
     /// The notice about a certificate.
     Unsent(CertificateId),
+    Password(Sha256),
+    /// The live passwords of an endpoint.
+    Shelf(EndpointId),
 }
 
 /// A record of any kind.
@@ -33,6 +38,8 @@ pub(crate) enum Record {
     Certificate(Box<CertificateRecord>),
     Queued(Box<QueuedRecord>),
     Unsent(Box<UnsentRecord>),
+    Password(Box<PasswordRecord>),
+    Shelf(ShelfRecord),
 }
 
 /// What becomes of one record: one of the two is there, and they differ.
@@ -64,6 +71,15 @@ pub(crate) struct Occupancy {
     pub(crate) devices: u64,
     pub(crate) certificates: u64,
     pub(crate) notices: u64,
+    pub(crate) passwords: u64,
+}
+
+impl Occupancy {
+    /// From the rows of each table, in the order of [`Table::ALL`]; nothing limits the shelves but the endpoints.
+    pub(crate) const fn of(rows: [u64; Table::COUNT]) -> Self {
+        let [challenges, transactions, queued, devices, certificates, notices, passwords, _] = rows;
+        Self { challenges, transactions, queued, devices, certificates, notices, passwords }
+    }
 }
 
 /// Random numbers for one verb: neither has been or will be drawn again.
@@ -87,6 +103,8 @@ pub(crate) struct Working {
     pub(crate) certificates: Records<CertificateRecord>,
     pub(crate) queue: Records<QueuedRecord>,
     pub(crate) unsent: Records<UnsentRecord>,
+    pub(crate) passwords: Records<PasswordRecord>,
+    pub(crate) shelves: Records<ShelfRecord>,
 }
 
 impl Working {
@@ -102,6 +120,8 @@ impl Working {
             certificates: Records::default(),
             queue: Records::default(),
             unsent: Records::default(),
+            passwords: Records::default(),
+            shelves: Records::default(),
         }
     }
 
@@ -121,6 +141,8 @@ impl Working {
         self.certificates.rewind();
         self.queue.rewind();
         self.unsent.rewind();
+        self.passwords.rewind();
+        self.shelves.rewind();
     }
 
     /// Keeps what was found under a key.
@@ -148,6 +170,12 @@ impl Working {
             (Key::Unsent(id), Some(Record::Unsent(found))) if found.certificate == id => {
                 self.unsent.load(id, Some(*found));
             }
+            (Key::Password(key), Some(Record::Password(found))) if found.password.key == key => {
+                self.passwords.load(key, Some(*found));
+            }
+            (Key::Shelf(endpoint), Some(Record::Shelf(found))) if found.endpoint == endpoint => {
+                self.shelves.load(endpoint, Some(found));
+            }
             (key, None) => self.load_absent(key),
             (_, Some(_)) => return Err(StoreError::Poisoned),
         }
@@ -163,6 +191,8 @@ impl Working {
             Key::Certificate(id) => self.certificates.load(id, None),
             Key::Queued(id) => self.queue.load(id, None),
             Key::Unsent(id) => self.unsent.load(id, None),
+            Key::Password(key) => self.passwords.load(key, None),
+            Key::Shelf(endpoint) => self.shelves.load(endpoint, None),
         }
     }
 
@@ -181,6 +211,8 @@ impl Working {
             Key::Certificate(id) => self.certificates.is_loaded(id),
             Key::Queued(id) => self.queue.is_loaded(id),
             Key::Unsent(id) => self.unsent.is_loaded(id),
+            Key::Password(key) => self.passwords.is_loaded(key),
+            Key::Shelf(endpoint) => self.shelves.is_loaded(endpoint),
         }
     }
 
@@ -199,7 +231,9 @@ impl Working {
             Capacity::Devices => (self.occupancy.devices, self.limits.devices),
             Capacity::Certificates => (self.occupancy.certificates, self.limits.certificates),
             Capacity::Notices => (self.occupancy.notices, self.limits.notices),
-            Capacity::Issuers | Capacity::CrlNumbers => return Ok(()), // not counted here
+            Capacity::Passwords => (self.occupancy.passwords, self.limits.passwords),
+            // Not counted here.
+            Capacity::Issuers | Capacity::CrlNumbers | Capacity::LivePasswords => return Ok(()),
         };
         let has_room = usize::try_from(used).is_ok_and(|used| used < limit);
         if has_room { Ok(()) } else { Err(StoreError::Full { what, limit }) }
@@ -215,14 +249,16 @@ impl Working {
         let certificates =
             self.certificates.into_changes(|record| Record::Certificate(Box::new(record)));
         let unsent = self.unsent.into_changes(|record| Record::Unsent(Box::new(record)));
-        let first = challenges.chain(transactions).chain(queue);
-        first.chain(devices).chain(certificates).chain(unsent).collect()
+        let passwords = self.passwords.into_changes(|record| Record::Password(Box::new(record)));
+        let shelves = self.shelves.into_changes(Record::Shelf);
+        let first = challenges.chain(transactions).chain(queue).chain(devices);
+        first.chain(certificates).chain(unsent).chain(passwords).chain(shelves).collect()
     }
 }
 
 /// A record that is found by its key.
 pub(crate) trait Keyed: Clone + PartialEq {
-    type Key: Copy + Ord;
+    type Key: Clone + Ord;
 
     fn key(&self) -> Self::Key;
 }
@@ -293,7 +329,7 @@ impl<R: Keyed> Records<R> {
     }
 
     fn into_changes(mut self, wrap: fn(R) -> Record) -> impl Iterator<Item = Change> {
-        self.0.sort_unstable_by_key(|loaded| loaded.key);
+        self.0.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let changed = self.0.into_iter().filter(|loaded| loaded.before != loaded.now);
         changed.map(move |Loaded { before, now, .. }| Change {
             before: before.map(wrap),
@@ -339,6 +375,22 @@ impl Keyed for UnsentRecord {
 
     fn key(&self) -> CertificateId {
         self.certificate
+    }
+}
+
+impl Keyed for PasswordRecord {
+    type Key = Sha256;
+
+    fn key(&self) -> Sha256 {
+        self.password.key
+    }
+}
+
+impl Keyed for ShelfRecord {
+    type Key = EndpointId;
+
+    fn key(&self) -> EndpointId {
+        self.endpoint.clone()
     }
 }
 

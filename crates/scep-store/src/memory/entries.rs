@@ -7,6 +7,7 @@ use super::table::{Entry, Ref};
 use crate::certificate::IssuedCertificate;
 use crate::ids::{CertificateId, EndpointId, Operator, Sha256, Submission, TransactionKey};
 use crate::notice::NoticeBody;
+use crate::password::OneTimePassword;
 use crate::rate::Slot;
 use crate::request::ChallengeUse;
 use crate::transition::Transaction;
@@ -65,6 +66,24 @@ pub(super) struct Unsent {
     pub(super) body: NoticeBody,
     pub(super) due: UnixTime,
     pub(super) ends: UnixTime,
+}
+
+/// A one-time password. Whether it was used stands with its challenge.
+pub(super) struct Password {
+    pub(super) password: OneTimePassword,
+    pub(super) ends: UnixTime,
+}
+
+impl Entry for Password {
+    type Key = Sha256;
+
+    fn key(&self) -> &Sha256 {
+        &self.password.key
+    }
+
+    fn ends(&self) -> UnixTime {
+        self.ends
+    }
 }
 
 impl Entry for Challenge {

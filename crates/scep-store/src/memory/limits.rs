@@ -21,6 +21,9 @@ pub struct MemoryLimits {
     pub certificates: usize,
     /// Notices neither delivered nor given up: about 300 octets each, and the body. Default 20,000.
     pub notices: usize,
+    /// One-time passwords that have not expired, used ones included: about 500 octets each, and their names. Default
+    /// 20,000.
+    pub passwords: usize,
     /// Issuers that number CRLs: about 100 octets each. Default 1,000.
     pub issuers: usize,
     /// How much longer than its own expiry a used challenge is kept, in case the clock is set back. Default 5 minutes.
@@ -39,6 +42,7 @@ impl Default for MemoryLimits {
             devices: 1_000_000,
             certificates: 100_000,
             notices: 20_000,
+            passwords: 20_000,
             issuers: 1_000,
             clock_tolerance: Duration::from_secs(5 * 60),
             certificate_retention: Duration::from_secs(8 * 86_400),
@@ -62,6 +66,8 @@ pub struct MemoryUsage {
     pub certificates: usize,
     /// Notices.
     pub notices: usize,
+    /// One-time passwords.
+    pub passwords: usize,
     /// Issuers.
     pub issuers: usize,
 }

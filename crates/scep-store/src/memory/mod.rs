@@ -12,6 +12,7 @@ use crate::certificate::{
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
+use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::{EnrolmentStore, StoreError};
 
@@ -20,6 +21,7 @@ mod entries;
 mod limits;
 mod operating;
 mod outbox;
+mod passwords;
 mod settling;
 mod state;
 mod table;
@@ -194,6 +196,36 @@ impl EnrolmentStore for MemoryStore {
         outcome: Attempted,
     ) -> Result<(), StoreError> {
         self.state()?.settle_notice(lease, outcome)
+    }
+
+    async fn add_password(
+        &self,
+        new: &OneTimePassword,
+        most: usize,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.state()?.add_password(new, most, now)
+    }
+
+    async fn password(&self, key: &Sha256) -> Result<Option<OneTimePassword>, StoreError> {
+        Ok(self.state()?.password(key))
+    }
+
+    async fn list_passwords(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<PasswordFacts>, StoreError> {
+        Ok(self.state()?.list_passwords(endpoint, now))
+    }
+
+    async fn withdraw_password(
+        &self,
+        endpoint: &EndpointId,
+        key: &Sha256,
+        now: UnixTime,
+    ) -> Result<Withdrawn, StoreError> {
+        Ok(self.state()?.withdraw_password(endpoint, key, now))
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

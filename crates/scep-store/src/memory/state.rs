@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use scep_types::UnixTime;
 
-use super::entries::{Certificate, Challenge, Device, Holder, Queued, TransactionEntry};
+use super::entries::{Certificate, Challenge, Device, Holder, Password, Queued, TransactionEntry};
 use super::limits::{MemoryLimits, MemoryUsage};
 use super::outbox::Outbox;
 use super::table::{Entry, Ref, Table};
 use crate::StoreError;
 use crate::certificate::Revocation;
 use crate::error::Capacity;
-use crate::ids::{CertificateId, Sha256};
+use crate::ids::{CertificateId, EndpointId, Sha256};
+use crate::password::Shelved;
 use crate::request::Reservation;
 use crate::transition::{Hold, Settled};
 use crate::work::Work;
@@ -28,6 +29,9 @@ pub(super) struct State {
     pub(super) certificates: Table<Certificate>,
     pub(super) revoked: BTreeMap<CertificateId, Revocation>,
     pub(super) outbox: Outbox,
+    pub(super) passwords: Table<Password>,
+    /// Those of each endpoint that may be live.
+    pub(super) shelves: HashMap<EndpointId, Vec<Shelved>>,
     pub(super) crl_numbers: HashMap<Sha256, u64>,
     generation: u64,
 }
@@ -42,6 +46,8 @@ impl State {
             certificates: Table::new(limits.certificates),
             revoked: BTreeMap::new(),
             outbox: Outbox::new(limits.notices),
+            passwords: Table::new(limits.passwords),
+            shelves: HashMap::new(),
             crl_numbers: HashMap::new(),
             generation: 0,
             limits,
@@ -56,6 +62,7 @@ impl State {
             devices: self.devices.len(),
             certificates: self.certificates.len(),
             notices: self.outbox.len(),
+            passwords: self.passwords.len(),
             issuers: self.crl_numbers.len(),
         }
     }
@@ -67,6 +74,7 @@ impl State {
             self.transactions.remove_ended(now);
             self.queue.remove_ended(now);
             self.devices.remove_ended(now);
+            self.passwords.remove_ended(now);
             self.outbox.sweep(now);
             self.sweep_certificate(now);
         }

@@ -243,7 +243,7 @@ impl Shared {
     }
 
     async fn recount(&self) -> Result<(), StoreError> {
-        let mut rows = [0; 6];
+        let mut rows = [0; Table::COUNT];
         for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
             let row = self.query(&self.statements.of(table).count, &[]).await?.pop();
             *rows = number(row.as_deref())?;

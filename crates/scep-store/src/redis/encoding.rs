@@ -27,7 +27,7 @@ pub(super) fn place(key: &Key) -> (u8, Vec<u8>) {
     let (lookup, cells) = key.lookup();
     match lookup {
         Lookup::ByKey(table) => (kind(table), field(&cells)),
-        Lookup::TransactionByName => (7, name(&cells)),
+        Lookup::TransactionByName => (9, name(&cells)),
     }
 }
 
@@ -182,5 +182,7 @@ const fn kind(table: Table) -> u8 {
         Table::Devices => 4,
         Table::Certificates => 5,
         Table::Notices => 6,
+        Table::Passwords => 7,
+        Table::Shelves => 8,
     }
 }

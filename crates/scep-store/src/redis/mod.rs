@@ -220,17 +220,14 @@ impl Shared {
             let (kind, field) = encoding::place(key);
             call.arg(kind).arg(field);
         }
-        let (found, counts): (Vec<Option<Vec<u8>>>, [u64; 6]) =
+        let (found, counts): (Vec<Option<Vec<u8>>>, [u64; Table::COUNT]) =
             call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
         let tables = wanted.iter().map(|key| key.lookup().0.table());
         let record = |(found, table): (Option<Vec<u8>>, Table)| {
             found.map(|value| encoding::decode(table, &value)).transpose()
         };
         let records = found.into_iter().zip(tables).map(record).collect::<Result<_, _>>()?;
-        let [challenges, transactions, queued, devices, certificates, notices] = counts;
-        let occupancy =
-            Occupancy { challenges, transactions, queued, devices, certificates, notices };
-        Ok((records, occupancy))
+        Ok((records, Occupancy::of(counts)))
     }
 
     /// Whether nothing had changed, so that the changes stand.

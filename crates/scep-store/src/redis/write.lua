@@ -1,6 +1,6 @@
 -- Changes, all of them if each record is still what it was, else none. Answers 1 or 0.
--- KEYS: challenges, transactions, queue, devices, certificates, notices, names, the names by id, revoked, due notices, the due
--- notices by certificate, then the ends of the first six.
+-- KEYS: challenges, transactions, queue, devices, certificates, notices, passwords, shelves, names, the names by id, revoked, due
+-- notices, the due notices by certificate, then the ends of the first eight.
 -- ARGV: for each change its kind, field, value before, value after (empty is none), end, and an index entry: the name of a
 -- transaction, the field of a revoked certificate, or when a notice is due.
 for i = 1, #ARGV, 6 do
@@ -8,7 +8,7 @@ for i = 1, #ARGV, 6 do
     if (redis.call('HGET', KEYS[kind], field) or '') ~= before then
         return 0
     end
-    if kind == 2 and before == '' and redis.call('HEXISTS', KEYS[7], ARGV[i + 5]) == 1 then
+    if kind == 2 and before == '' and redis.call('HEXISTS', KEYS[9], ARGV[i + 5]) == 1 then
         return 0
     end
 end
@@ -16,30 +16,30 @@ for i = 1, #ARGV, 6 do
     local kind, field, after = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 3]
     local ends, entry = ARGV[i + 4], ARGV[i + 5]
     if kind == 6 then
-        local due = redis.call('HGET', KEYS[11], field)
+        local due = redis.call('HGET', KEYS[13], field)
         if due then
-            redis.call('ZREM', KEYS[10], due)
-            redis.call('HDEL', KEYS[11], field)
+            redis.call('ZREM', KEYS[12], due)
+            redis.call('HDEL', KEYS[13], field)
         end
     end
     if after == '' then
         redis.call('HDEL', KEYS[kind], field)
-        redis.call('ZREM', KEYS[kind + 11], field)
+        redis.call('ZREM', KEYS[kind + 13], field)
         if kind == 2 then
-            redis.call('HDEL', KEYS[7], entry)
-            redis.call('HDEL', KEYS[8], field)
+            redis.call('HDEL', KEYS[9], entry)
+            redis.call('HDEL', KEYS[10], field)
         end
     else
         redis.call('HSET', KEYS[kind], field, after)
-        redis.call('ZADD', KEYS[kind + 11], ends, field)
+        redis.call('ZADD', KEYS[kind + 13], ends, field)
         if kind == 2 then
-            redis.call('HSET', KEYS[7], entry, field)
-            redis.call('HSET', KEYS[8], field, entry)
+            redis.call('HSET', KEYS[9], entry, field)
+            redis.call('HSET', KEYS[10], field, entry)
         elseif kind == 5 and entry ~= '' then
-            redis.call('ZADD', KEYS[9], 0, entry)
+            redis.call('ZADD', KEYS[11], 0, entry)
         elseif kind == 6 then
-            redis.call('ZADD', KEYS[10], 0, entry)
-            redis.call('HSET', KEYS[11], field, entry)
+            redis.call('ZADD', KEYS[12], 0, entry)
+            redis.call('HSET', KEYS[13], field, entry)
         end
     end
 end

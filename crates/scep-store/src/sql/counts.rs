@@ -7,7 +7,7 @@ use crate::durable::{Change, Occupancy, Table};
 /// Rows of each table: counted at some time, and what this node added since.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
-    rows: [u64; 6],
+    rows: [u64; Table::COUNT],
     counted: Option<Instant>,
 }
 
@@ -18,13 +18,12 @@ const RECOUNTED: Duration = Duration::from_secs(60);
 const RECOUNTED_IF_FULL: Duration = Duration::from_secs(1);
 
 impl Counts {
-    pub(crate) fn of(rows: [u64; 6]) -> Self {
+    pub(crate) fn of(rows: [u64; Table::COUNT]) -> Self {
         Self { rows, counted: Some(Instant::now()) }
     }
 
     pub(crate) fn occupancy(&self) -> Occupancy {
-        let [challenges, transactions, queued, devices, certificates, notices] = self.rows;
-        Occupancy { challenges, transactions, queued, devices, certificates, notices }
+        Occupancy::of(self.rows)
     }
 
     /// What a verb changed.
@@ -68,7 +67,8 @@ impl Counts {
     }
 
     fn at(&mut self, table: Table) -> &mut u64 {
-        let [challenges, transactions, queued, devices, certificates, notices] = &mut self.rows;
+        let [first @ .., passwords, shelves] = &mut self.rows;
+        let [challenges, transactions, queued, devices, certificates, notices] = first;
         match table {
             Table::Challenges => challenges,
             Table::Transactions => transactions,
@@ -76,6 +76,8 @@ impl Counts {
             Table::Devices => devices,
             Table::Certificates => certificates,
             Table::Notices => notices,
+            Table::Passwords => passwords,
+            Table::Shelves => shelves,
         }
     }
 }

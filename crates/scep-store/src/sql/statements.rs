@@ -5,7 +5,7 @@ use crate::durable::{Cell, Change, Lookup, Table};
 
 /// The texts of all statements about records.
 pub(crate) struct Statements {
-    by_table: [OfTable; 6],
+    by_table: [OfTable; Table::COUNT],
     transaction_by_name: String,
     pub(crate) queue: String,
 }

@@ -136,7 +136,7 @@ impl Session {
     }
 
     fn recount(&mut self) -> Result<(), StoreError> {
-        let mut rows = [0; 6];
+        let mut rows = [0; Table::COUNT];
         for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
             let count = self.connection.number(&self.statements.of(table).count, &[])?;
             *rows = count.ok_or(StoreError::Poisoned)?;

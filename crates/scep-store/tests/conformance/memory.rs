@@ -20,6 +20,7 @@ fn small() -> Store {
     limits.certificates = crate::suite::room::CERTIFICATES;
     limits.issuers = crate::suite::room::ISSUERS;
     limits.notices = crate::suite::room::NOTICES;
+    limits.passwords = crate::suite::room::PASSWORDS;
     Arc::new(MemoryStore::new(limits))
 }
 

@@ -68,6 +68,30 @@ async fn a_verb_that_takes_too_long_is_unavailable_and_leaves_nothing() {
 
 #[tokio::test]
 #[ignore = "service: postgresql; CI runs it with --ignored"]
+async fn a_schema_of_version_1_is_brought_up_to_date_once_and_keeps_its_rows() {
+    let postgres = Postgres::start(memory_folder());
+    let config = postgres.new_schema();
+    let first = request("t", 1, 1).with_challenge(challenge(1));
+    let before: Store = Arc::new(node(&config, PostgresOptions::default()).await);
+    issue(&before, &first, 7, at(0)).await;
+    drop(before);
+    let (client, connection) =
+        tokio_postgres::connect(&config, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let back = "DROP TABLE passwords; DROP TABLE shelves; UPDATE schema_version SET version = 1";
+    client.batch_execute(back).await.unwrap();
+
+    let open = || node(&config, PostgresOptions::default());
+    let (one, other) = tokio::join!(open(), open());
+    let (one, other): (Store, Store) = (Arc::new(one), Arc::new(other));
+    assert!(is_same_certificate(&one.begin(&first, at(2)).await.unwrap(), 7));
+    let password = crate::suite::passwords::password(1);
+    one.add_password(&password, 1, at(2)).await.unwrap();
+    assert_eq!(other.password(&password.key).await, Ok(Some(password)));
+}
+
+#[tokio::test]
+#[ignore = "service: postgresql; CI runs it with --ignored"]
 async fn a_schema_of_a_newer_version_and_a_server_that_forgets_are_refused() {
     let postgres = Postgres::start(memory_folder());
     let config = postgres.new_schema();

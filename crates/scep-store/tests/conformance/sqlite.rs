@@ -57,6 +57,44 @@ async fn what_was_answered_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
+async fn a_file_of_version_1_is_brought_up_to_date_and_keeps_its_rows() {
+    let folder = memory_folder();
+    let path = folder.path().join("scep.sqlite");
+    let first = request("t", 1, 1).with_challenge(challenge(1));
+    {
+        let store = open(folder.path(), StoreLimits::default());
+        issue(&store, &first, 7, at(0)).await;
+    }
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    // What version 2 added goes, and what is left is version 1 to the letter.
+    connection
+        .execute_batch(
+            "DROP TABLE passwords; DROP TABLE shelves; UPDATE schema_version SET version = 1;",
+        )
+        .unwrap();
+    let as_it_was = rusqlite::Connection::open_in_memory().unwrap();
+    as_it_was.execute_batch(include_str!("../../src/sql/schema-1.sql")).unwrap();
+    assert_eq!(schema(&connection), schema(&as_it_was));
+    drop(connection);
+
+    assert_eq!(SqliteStore::probe(&path), Ok(()));
+    let store = open(folder.path(), StoreLimits::default());
+    assert!(is_same_certificate(&store.begin(&first, at(2)).await.unwrap(), 7));
+    let password = crate::suite::passwords::password(1);
+    store.add_password(&password, 1, at(2)).await.unwrap();
+    let reopened = open(folder.path(), StoreLimits::default());
+    assert_eq!(reopened.password(&password.key).await, Ok(Some(password)));
+}
+
+/// The statements that made the tables and indexes, but the version's.
+fn schema(connection: &rusqlite::Connection) -> Vec<String> {
+    let sql = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'schema_version' ORDER BY name";
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map((), |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let folder = memory_folder();
     let path = folder.path().join("scep.sqlite");
@@ -145,7 +183,7 @@ async fn what_has_ended_is_removed_in_passing() {
         assert!(is_fresh(&store, &request("later", 2, number), at(30 * 86_400)).await);
     }
     let connection = rusqlite::Connection::open(folder.path().join("scep.sqlite")).unwrap();
-    for table in ["challenges", "transactions", "queue", "devices", "certificates"] {
+    for table in ["challenges", "transactions", "queue", "devices", "certificates", "passwords"] {
         let count = format!("SELECT count(*) FROM {table}");
         assert_eq!(connection.query_row(&count, (), |row| row.get(0)), Ok(0), "{table}");
     }

@@ -117,6 +117,7 @@ fn check_endpoint(located: &Located<Endpoint>, config: &Config, findings: &mut F
         findings.mistake(path.span(), what, format!("write \"/{}\"", path.value()));
     }
     check_mode(endpoint, findings);
+    check_one_time(endpoint, config, findings);
     check_intune::check(endpoint, config, findings);
     let at = endpoint.name.span();
     let authority = endpoint.authority.as_ref();
@@ -155,7 +156,8 @@ fn check_mode(endpoint: &Endpoint, findings: &mut Findings) {
                 let remedy = "take them out or change `mode`: an endpoint has one mode, and a refusal in it is final";
                 findings.mistake(span, what, remedy);
             }
-            None if other == mode => {
+            // All of its settings have defaults.
+            None if other == mode && mode != ModeName::OneTime => {
                 let what = format!("the mode \"{}\" has no settings", mode.name());
                 let remedy = format!("add {}", mode.example());
                 findings.absence(endpoint.mode.span(), what, remedy);
@@ -170,9 +172,28 @@ fn check_mode(endpoint: &Endpoint, findings: &mut Findings) {
     }
 }
 
-fn settings(endpoint: &Endpoint) -> [(ModeName, Option<Range<usize>>); 4] {
+/// Passwords are made through the admin API, and nowhere else.
+fn check_one_time(endpoint: &Endpoint, config: &Config, findings: &mut Findings) {
+    if *endpoint.mode.value() != ModeName::OneTime || config.admin.is_some() {
+        return;
+    }
+    let remedy = "add [admin], with address = \"127.0.0.1:8895\"";
+    match endpoint.one_time.as_ref().filter(|settings| settings.value().page) {
+        Some(settings) => {
+            let what = "the page that makes passwords is one of the admin API, and there is none";
+            findings.mistake(settings.span(), what, remedy);
+        }
+        None => {
+            let what = "one-time passwords are made through the admin API, and there is none";
+            findings.warning(endpoint.mode.span(), what, remedy);
+        }
+    }
+}
+
+fn settings(endpoint: &Endpoint) -> [(ModeName, Option<Range<usize>>); 5] {
     [
         (ModeName::Static, endpoint.static_.as_ref().map(Located::span)),
+        (ModeName::OneTime, endpoint.one_time.as_ref().map(Located::span)),
         (ModeName::Signed, endpoint.signed.as_ref().map(Located::span)),
         (ModeName::Manual, endpoint.manual.as_ref().map(Located::span)),
         (ModeName::Intune, endpoint.intune.as_ref().map(Located::span)),
@@ -249,6 +270,7 @@ impl ModeName {
     fn name(self) -> &'static str {
         match self {
             Self::Static => "static",
+            Self::OneTime => "one-time",
             Self::Signed => "signed",
             Self::Manual => "manual",
             Self::Intune => "intune",
@@ -258,6 +280,7 @@ impl ModeName {
     fn example(self) -> &'static str {
         match self {
             Self::Static => "static = { password = { file = \"password.txt\" } }",
+            Self::OneTime => "one-time = { lifetime = \"60m\" }",
             Self::Signed => "signed = { anchors = \"anchors.pem\", audience = \"https://…\" }",
             Self::Manual => "manual = { keep = \"7d\" }",
             Self::Intune => "an [endpoint.intune] with tenant, application and secret",

@@ -22,6 +22,9 @@ pub(crate) struct Endpoint {
     /// Settings of the mode `static`.
     #[serde(default, rename = "static")]
     pub(crate) static_: Option<Located<StaticMode>>,
+    /// Settings of the mode `one-time`; all have defaults.
+    #[serde(default)]
+    pub(crate) one_time: Option<Located<OneTimeMode>>,
     /// Settings of the mode `signed`.
     #[serde(default)]
     pub(crate) signed: Option<Located<SignedMode>>,
@@ -82,6 +85,8 @@ pub(crate) struct Endpoint {
 pub(crate) enum ModeName {
     /// By one password that all devices share.
     Static,
+    /// By a password that an operator or a program makes for one enrolment, through the admin API.
+    OneTime,
     /// By a signed challenge (JWS) of one's own MDM, used once.
     Signed,
     /// By an operator, through the admin API.
@@ -96,6 +101,24 @@ pub(crate) enum ModeName {
 pub(crate) struct StaticMode {
     /// The password. Windows takes letters and digits only.
     pub(crate) password: Located<SecretSource>,
+}
+
+/// Settings of the mode `one-time`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct OneTimeMode {
+    /// How long a password is good unless whoever makes it says otherwise, up to 30 days.
+    pub(crate) lifetime: Interval,
+    /// How many may wait for being used, up to 2,000.
+    pub(crate) most: usize,
+    /// Whether the admin API has a page that makes one, at `/mscep_admin/` and the endpoint's name, as NDES has.
+    pub(crate) page: bool,
+}
+
+impl Default for OneTimeMode {
+    fn default() -> Self {
+        Self { lifetime: Interval::seconds(60 * 60), most: 1_000, page: false }
+    }
 }
 
 /// Settings of the mode `signed`.

@@ -51,6 +51,8 @@ pub(crate) struct Capacities {
     pub(crate) certificates: Option<NonZeroUsize>,
     /// Notifications that are to be sent.
     pub(crate) notices: Option<NonZeroUsize>,
+    /// One-time passwords that have not expired, used ones included.
+    pub(crate) passwords: Option<NonZeroUsize>,
     /// CAs that number CRLs.
     pub(crate) issuers: Option<NonZeroUsize>,
     /// By how much the clocks of nodes may differ.
@@ -104,6 +106,7 @@ impl Capacities {
         set(&mut limits.devices, self.devices);
         set(&mut limits.certificates, self.certificates);
         set(&mut limits.notices, self.notices);
+        set(&mut limits.passwords, self.passwords);
         set(&mut limits.issuers, self.issuers);
         limits.clock_tolerance = self.clock_tolerance.map_or(limits.clock_tolerance, |time| time.0);
         let retention = self.certificate_retention;
@@ -121,6 +124,7 @@ impl Capacities {
         set(&mut limits.devices, self.devices);
         set(&mut limits.certificates, self.certificates);
         set(&mut limits.notices, self.notices);
+        set(&mut limits.passwords, self.passwords);
         set(&mut limits.issuers, self.issuers);
         limits.clock_tolerance = self.clock_tolerance.map_or(limits.clock_tolerance, |time| time.0);
         let retention = self.certificate_retention;

@@ -11,8 +11,8 @@ use scep_crypto::aws_lc_rs;
 use scep_proto::server::{CaAnswer, ClientFamily};
 use scep_server::{
     Authority, CaCertificateShape, ComplianceCheck, CrlPublisher, DeviceAllowance, Endpoint,
-    EndpointConfig, Error, Host, Misconfigured, Mode, QueryPolicy, RenewalPolicy, ReplyChain,
-    SignerBinding,
+    EndpointConfig, Error, Host, Misconfigured, Mode, OneTimePasswords, QueryPolicy, RenewalPolicy,
+    ReplyChain, SignerBinding,
 };
 use scep_types::{AlgorithmPolicy, Certificate, KeyUsage, UnixTime};
 
@@ -20,7 +20,7 @@ use super::authorities::{self, Ready};
 use super::intune::{self, Intune};
 use crate::config::endpoint::{
     self, Algorithms, CaCertificates, ChallengeCompatibility, ClientFamilyName, ModeName,
-    QueriesName, Renewal, ReplyChainName, SignedMode, SignerBindingName,
+    OneTimeMode, QueriesName, Renewal, ReplyChainName, SignedMode, SignerBindingName,
 };
 use crate::config::files::Files;
 use crate::config::intune::{CrlSettings, IntuneMode};
@@ -37,6 +37,8 @@ pub(crate) struct Door {
     pub(crate) expiries: Vec<Expiry>,
     /// Its service, in the mode `intune`.
     pub(crate) intune: Option<Intune>,
+    /// Whether the admin API has a page that makes passwords for it.
+    pub(crate) page: bool,
     /// The CRL that is served beside it.
     pub(crate) crl: Option<Crl>,
     /// Whether its CA is made up for a check, and will be another one when it is served.
@@ -157,7 +159,8 @@ impl Doors<'_> {
             warn_of_chain(settings, ready, findings);
         }
         let (mode, made_up) = (mode_name(*settings.mode.value()), ready.made_up);
-        Some(Door { endpoint, config, mode, expiries, intune, crl, made_up, at })
+        let page = settings.one_time.as_ref().is_some_and(|settings| settings.value().page);
+        Some(Door { endpoint, config, mode, expiries, intune, page, crl, made_up, at })
     }
 
     fn authority(&self, settings: &endpoint::Endpoint) -> Option<&Ready> {
@@ -175,6 +178,10 @@ impl Doors<'_> {
                 let secret = self.files.secret(source.value());
                 let password = findings.take(source.span(), secret)?;
                 Some(Way::plain(Mode::Static(password)))
+            }
+            ModeName::OneTime => {
+                let settings = settings.one_time.as_ref().map(|settings| *settings.value());
+                Some(Way::plain(one_time(settings.unwrap_or_default())))
             }
             ModeName::Signed => self.signed(settings.signed.as_ref()?, findings),
             ModeName::Manual => {
@@ -231,6 +238,13 @@ impl Way {
     const fn plain(mode: Mode) -> Self {
         Self { mode, expiries: Vec::new(), compliance: None, intune: None }
     }
+}
+
+fn one_time(settings: OneTimeMode) -> Mode {
+    let mut passwords = OneTimePasswords::default();
+    passwords.lifetime = settings.lifetime.0;
+    passwords.most = settings.most;
+    Mode::OneTimePassword(passwords)
 }
 
 fn publisher(settings: &CrlSettings, endpoint: &Endpoint, ready: &Ready) -> Result<Crl, Fault> {
@@ -397,6 +411,8 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
         }
         Misconfigured::HiddenRa => "use ca-certificates \"auto\" or \"ra-bundle\"",
         Misconfigured::NoRa => "use ca-certificates \"auto\" or \"single-ca\", or give an RA",
+        Misconfigured::PasswordLifetime { .. } => "use a lifetime of 1s to 30d: lifetime = \"60m\"",
+        Misconfigured::PasswordCount { .. } => "use 1 to 2000: most = 1000",
         Misconfigured::NothingKept => "keep requests for days: manual = { keep = \"7d\" }",
         Misconfigured::Terms(_) => "use a lease of a second or more",
         Misconfigured::IntuneRenewal => "take `renewal` out: Intune makes each certificate anew",
@@ -408,6 +424,7 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
 fn mode_name(mode: ModeName) -> &'static str {
     match mode {
         ModeName::Static => "static",
+        ModeName::OneTime => "one-time",
         ModeName::Signed => "signed",
         ModeName::Manual => "manual",
         ModeName::Intune => "intune",

@@ -16,6 +16,7 @@ mod intune;
 mod killed;
 mod limits;
 mod nodes;
+mod one_time;
 mod protocol;
 mod reload;
 mod restart;

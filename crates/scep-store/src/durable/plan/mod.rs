@@ -7,11 +7,13 @@ mod asking;
 mod holding;
 mod operating;
 mod outbox;
+mod passwords;
 mod settling;
 
 pub(crate) use asking::{begin, poll, recall};
 pub(crate) use operating::{approve, certificate, deny, revoke};
 pub(crate) use outbox::{claim_notice, lease_notice, settle_notice};
+pub(crate) use passwords::{add_password, list_passwords, password, withdraw_password};
 pub(crate) use settling::{commit, pend, reject, release};
 
 /// The time of verbs that ask for none; nothing ends by it.

@@ -159,5 +159,6 @@ pub fn small_limits() -> scep_store::StoreLimits {
     limits.certificates = room::CERTIFICATES;
     limits.issuers = room::ISSUERS;
     limits.notices = room::NOTICES;
+    limits.passwords = room::PASSWORDS;
     limits
 }

@@ -13,6 +13,7 @@ pub mod matrix;
 pub mod nodes;
 pub mod operators;
 pub mod outbox;
+pub mod passwords;
 pub mod races;
 pub mod rates;
 pub mod room;
@@ -112,6 +113,14 @@ macro_rules! claims {
                 endpoints_do_not_share_notices,
                 revocation_leaves_a_notice_as_it_is,
                 racing_senders_never_have_the_same_notice;
+            passwords:
+                a_password_is_found_as_it_was_kept_and_shows_no_secret,
+                an_endpoint_has_no_more_live_passwords_than_it_may,
+                a_used_password_does_not_count_and_serves_its_csr_alone,
+                a_withdrawn_password_is_known_as_such_and_does_not_count,
+                an_id_is_given_once_and_again_when_its_use_is_forgotten,
+                the_most_has_bounds,
+                racing_minters_never_exceed_the_most;
             races:
                 sixty_four_tasks_get_one_reservation_for_each_challenge,
                 of_four_csrs_on_one_challenge_exactly_one_wins,
@@ -138,6 +147,7 @@ macro_rules! room_claims {
                 without_room_for_a_certificate_nothing_more_is_signed,
                 without_room_in_the_queue_a_request_is_released,
                 without_room_for_a_notice_its_certificate_is_not_recorded,
+                without_room_for_a_password_it_refuses_until_one_is_forgotten,
                 without_room_for_an_issuer_it_numbers_no_crl;
         }
     };

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use scep_store::outbox::Attempted;
 use scep_store::{
     Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, LeasedNotice,
-    NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, Operator, PendingRequest,
-    Polled, Rejection, RequestId, Reservation, Revocation, Revoked, RevokedCertificate, Sha256,
-    StoreError, Terms, TransactionKey,
+    NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword, Operator,
+    PasswordFacts, PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
+    RevokedCertificate, Sha256, StoreError, Terms, TransactionKey, Withdrawn,
 };
 use scep_types::UnixTime;
 
@@ -164,6 +164,36 @@ impl EnrolmentStore for Nodes {
         outcome: Attempted,
     ) -> Result<(), StoreError> {
         self.node().settle_notice(lease, outcome).await
+    }
+
+    async fn add_password(
+        &self,
+        new: &OneTimePassword,
+        most: usize,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.node().add_password(new, most, now).await
+    }
+
+    async fn password(&self, key: &Sha256) -> Result<Option<OneTimePassword>, StoreError> {
+        self.node().password(key).await
+    }
+
+    async fn list_passwords(
+        &self,
+        endpoint: &EndpointId,
+        now: UnixTime,
+    ) -> Result<Vec<PasswordFacts>, StoreError> {
+        self.node().list_passwords(endpoint, now).await
+    }
+
+    async fn withdraw_password(
+        &self,
+        endpoint: &EndpointId,
+        key: &Sha256,
+        now: UnixTime,
+    ) -> Result<Withdrawn, StoreError> {
+        self.node().withdraw_password(endpoint, key, now).await
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

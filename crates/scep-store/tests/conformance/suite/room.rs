@@ -8,6 +8,7 @@ use scep_store::{
 };
 
 use super::fixtures::*;
+use super::passwords::{password, password_on};
 
 pub const CHALLENGES: usize = 2;
 pub const TRANSACTIONS: usize = 4;
@@ -15,6 +16,7 @@ pub const PENDING_REQUESTS: usize = 2;
 pub const DEVICES: usize = 2;
 pub const CERTIFICATES: usize = 3;
 pub const NOTICES: usize = 2;
+pub const PASSWORDS: usize = 2;
 pub const ISSUERS: usize = 2;
 
 fn full(what: Capacity, limit: usize) -> StoreError {
@@ -104,6 +106,19 @@ pub async fn without_room_in_the_queue_a_request_is_released(store: Store) {
     queue(&store, &request("1", 1, 5), at(2)).await; // supersedes, so needs no room
     assert_eq!(store.begin(&request("0", 1, 0), at(2)).await, Ok(Begun::Same(Outcome::Pending)));
     queue(&store, &third, at(100)).await;
+}
+
+pub async fn without_room_for_a_password_it_refuses_until_one_is_forgotten(store: Store) {
+    for number in 0..2 {
+        store.add_password(&password(number), 9, at(0)).await.unwrap();
+    }
+    let refused = Err(full(Capacity::Passwords, PASSWORDS));
+    let third = password_on("others", 9, 5_000);
+    assert_eq!(store.add_password(&third, 9, at(1)).await, refused);
+    assert_eq!(store.password(&third.key).await, Ok(None));
+    // They expired, but a node whose clock is behind may not know that yet.
+    assert_eq!(store.add_password(&third, 9, at(600 + 300)).await, refused);
+    store.add_password(&third, 9, at(600 + 301)).await.unwrap();
 }
 
 pub async fn without_room_for_an_issuer_it_numbers_no_crl(store: Store) {

@@ -3,6 +3,8 @@
 mod answer;
 pub(crate) mod command;
 mod metrics;
+mod page;
+mod passwords;
 mod pending;
 mod revoke;
 mod routes;

@@ -5,14 +5,14 @@ use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use scep_server::{Clock as _, SystemClock};
 use scep_types::UnixTime;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Answered};
 use super::tokens::{Role, Token};
-use super::{metrics, pending, revoke};
+use super::{metrics, page, passwords, pending, revoke};
 use crate::serve::assembly::Door;
 use crate::serve::server::{ReloadError, Server};
 
@@ -29,6 +29,9 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         ("/api/v1/pending/{id}/approve", Role::Operator, post(approve)),
         ("/api/v1/pending/{id}/deny", Role::Operator, post(deny)),
         ("/api/v1/certificates/revoke", Role::Operator, post(revoke_certificate)),
+        ("/api/v1/endpoints/{name}/passwords", Role::Viewer, get(list_passwords)),
+        ("/api/v1/endpoints/{name}/passwords", Role::Operator, post(mint_password)),
+        ("/api/v1/endpoints/{name}/passwords/{id}", Role::Operator, delete(withdraw_password)),
         ("/api/v1/reload", Role::Admin, post(reload)),
         ("/metrics", Role::Viewer, get(show_metrics)),
     ];
@@ -37,6 +40,7 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         router = router.route(path, guarded(method, server, role));
     }
     router
+        .merge(page::router(server))
         .fallback(|| async { Answer::error(StatusCode::NOT_FOUND, &"no such route") })
         .with_state(Arc::clone(server))
 }
@@ -89,6 +93,27 @@ fn authenticate(server: &Server, request: &Request) -> Result<Token, Answer> {
         return Err(refused());
     }
     server.running().tokens.find(token.trim()).cloned().ok_or_else(refused)
+}
+
+async fn list_passwords(State(server): State<Arc<Server>>, Path(name): Path<String>) -> Answered {
+    passwords::list(&server, &name, SystemClock.now()).await
+}
+
+async fn mint_password(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    caller: axum::Extension<Caller>,
+    request: Request,
+) -> Answered {
+    passwords::mint(&server, &name, &caller, request.into_body(), SystemClock.now()).await
+}
+
+async fn withdraw_password(
+    State(server): State<Arc<Server>>,
+    Path((name, id)): Path<(String, String)>,
+    caller: axum::Extension<Caller>,
+) -> Answered {
+    passwords::withdraw(&server, &name, &id, &caller, SystemClock.now()).await
 }
 
 async fn endpoints(State(server): State<Arc<Server>>) -> Answered {

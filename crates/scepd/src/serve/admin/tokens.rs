@@ -24,7 +24,7 @@ use crate::serve::authorities::write;
 pub(crate) enum Role {
     /// See endpoints, decisions, what waits, metrics
     Viewer,
-    /// Approve, deny and revoke
+    /// Approve, deny and revoke; make and withdraw one-time passwords
     Operator,
     /// Reload
     Admin,
