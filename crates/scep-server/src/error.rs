@@ -4,7 +4,7 @@ use intune_challenge::{Mismatch, Reason};
 use scep_ca::{CertificateRole, Incompatibility};
 use scep_proto::FailInfo;
 use scep_proto::server::SealedKind;
-use scep_store::{EndpointId, PasswordId, StoreError};
+use scep_store::{EndpointId, LimitScope, PasswordId, StoreError};
 use scep_types::{CryptoError, UnixTime};
 
 use crate::{ComplianceFault, ServiceError};
@@ -66,6 +66,14 @@ pub enum Error {
     /// The device has had its certificates for now.
     #[error("the device has had its certificates for the next {}s", retry_after.as_secs())]
     RateLimited {
+        /// When there may be room again.
+        retry_after: Duration,
+    },
+    /// The endpoint, or all of them, have issued what they may for now.
+    #[error("{} used up for the next {}s", allowance_name(*of), retry_after.as_secs())]
+    AllowanceUsedUp {
+        /// Whose allowance.
+        of: LimitScope,
         /// When there may be room again.
         retry_after: Duration,
     },
@@ -308,6 +316,25 @@ pub enum Misconfigured {
     /// The store refuses the device allowance.
     #[error("device allowance: {0}")]
     DeviceAllowance(StoreError),
+    /// The store refuses an allowance of certificates.
+    #[error("allowance: {0}")]
+    Allowance(StoreError),
+}
+
+/// What a limit refused.
+pub(crate) fn limited(by: LimitScope, retry_after: Duration) -> Error {
+    match by {
+        LimitScope::Device => Error::RateLimited { retry_after },
+        of => Error::AllowanceUsedUp { of, retry_after },
+    }
+}
+
+const fn allowance_name(of: LimitScope) -> &'static str {
+    match of {
+        LimitScope::Device => "the device's allowance is",
+        LimitScope::Endpoint => "the endpoint's allowance is",
+        LimitScope::Global => "the allowance of all endpoints is",
+    }
 }
 
 /// What becomes of the peer.
@@ -348,6 +375,8 @@ impl Error {
             Self::Compliance(_) => Reason::ComplianceFailed.label(),
             Self::Replayed => Reason::Replay.label(),
             Self::RateLimited { .. } => Reason::RateLimited.label(),
+            Self::AllowanceUsedUp { of: LimitScope::Global, .. } => "global_allowance",
+            Self::AllowanceUsedUp { .. } => "endpoint_allowance",
             Self::Renewal(_) => "renewal",
             Self::Conflict => "conflict",
             Self::UnknownTransaction => "unknown_transaction",
@@ -395,7 +424,9 @@ impl Error {
             }
             Self::Rejected(fail_info) => Answer::Failure(*fail_info),
             Self::Certificate(error) => certificate_answer(error),
-            Self::Busy { retry_after } => Answer::ComeAgain(*retry_after),
+            Self::Busy { retry_after } | Self::AllowanceUsedUp { retry_after, .. } => {
+                Answer::ComeAgain(*retry_after)
+            }
             Self::Store(error) => store_answer(error),
             Self::Crypto(error) => crypto_answer(*error),
             Self::Overloaded | Self::SignerTimeout { .. } => Answer::ComeAgain(SOON),

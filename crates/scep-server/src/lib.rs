@@ -70,9 +70,9 @@ pub use compliance::{Compliance, ComplianceCheck, ComplianceFault, ComplianceReq
 pub use crl::{CrlPublisher, crl_router};
 pub use decision::{Decision, Observer, Outcome};
 pub use endpoint::{
-    Authority, CaCertificateShape, CertificateAuthority, DeviceAllowance, Endpoint, EndpointConfig,
-    Host, Mode, NextAuthority, QueryPolicy, RecipientKey, RegistrationAuthority, RenewalPolicy,
-    ReplyChain, SignerBinding, Warning,
+    Authority, CaCertificateShape, CertificateAllowance, CertificateAuthority, DeviceAllowance,
+    Endpoint, EndpointConfig, Host, Mode, NextAuthority, QueryPolicy, RecipientKey,
+    RegistrationAuthority, RenewalPolicy, ReplyChain, SignerBinding, Warning,
 };
 pub use error::{Error, Misconfigured, OneTimePasswordFault, PasswordFault, RenewalFault};
 pub use execution::{Execution, WorkerPool};

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rcgen::KeyUsagePurpose;
 use scep_ca::{CertificateRole, Incompatibility};
 use scep_server::{
-    CaCertificateShape, DeviceAllowance, Endpoint, EndpointConfig, Error, Host, Misconfigured,
-    Mode, RecipientKey, RegistrationAuthority, SignerBinding, Signing, Warning,
+    CaCertificateShape, CertificateAllowance, DeviceAllowance, Endpoint, EndpointConfig, Error,
+    Host, Misconfigured, Mode, RecipientKey, RegistrationAuthority, SignerBinding, Signing,
+    Warning,
 };
 use scep_store::{MemoryLimits, MemoryStore};
 use scep_types::{AlgorithmPolicy, Secret, UnixTime};
@@ -169,6 +170,13 @@ fn lease_and_allowance_are_such_that_the_store_takes_them() {
         let allowance = DeviceAllowance { certificates, window };
         let defect = defect(|config| config.device_allowance = Some(allowance));
         assert!(matches!(defect, Misconfigured::DeviceAllowance(_)));
+    }
+    for (certificates, window) in [(0, DAY), (1_000_001, DAY), (1, Duration::ZERO)] {
+        let allowance = Some(CertificateAllowance { certificates, window });
+        let own = defect(|config| config.allowance = allowance);
+        assert!(matches!(own, Misconfigured::Allowance(_)));
+        let of_all = defect(|config| config.host.allowance = allowance);
+        assert!(matches!(of_all, Misconfigured::Allowance(_)));
     }
 }
 

@@ -1,11 +1,15 @@
 //! PKCSReq: granted, repeated, refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scep_proto::FailInfo;
 use scep_proto::client::CertRep;
-use scep_server::{DeviceAllowance, Execution, ReplyChain, SignerBinding};
-use scep_types::{GeneralName, GeneralNameValue, Name, SigningKey, oid};
+use scep_server::{
+    CertificateAllowance, DeviceAllowance, Execution, RenewalPolicy, ReplyChain, SignerBinding,
+};
+use scep_store::{CertificatePage, CertificatesOf, DeviceName, EnrolmentStore as _, Sha256};
+use scep_types::{DigestAlgorithm, GeneralName, GeneralNameValue, Name, SigningKey, oid};
 
 use crate::support::device::{Device, MessageKind, challenged, granted, refused, self_signed};
 use crate::support::forge::{Forged, attributes_of, envelope_of, fail_info};
@@ -250,6 +254,62 @@ async fn a_device_gets_as_many_certificates_as_it_may_have() {
     assert_eq!(refused(third.enrol(&server).await), FailInfo::BAD_REQUEST);
     assert_eq!(server.last().reason, Some("rate_limited"));
     assert_eq!((server.certificates(), server.challenges()), (2, 2));
+}
+
+#[tokio::test]
+async fn when_its_allowance_is_used_up_an_endpoint_tells_devices_to_come_again() {
+    let allowance = Some(CertificateAllowance { certificates: 2, window: MINUTE });
+    let of_endpoint = Server::with(signed(), |config| config.allowance = allowance);
+    let of_all = Server::with(signed(), |config| config.host.allowance = allowance);
+    for (server, reason) in [(of_endpoint, "endpoint_allowance"), (of_all, "global_allowance")] {
+        for (device, nonce) in [("phone", "n1"), ("tablet", "n2")] {
+            granted(challenged(device, nonce).transaction(nonce).enrol(&server).await);
+            server.clock.advance(Duration::from_secs(20));
+        }
+        let third = challenged("laptop", "n3").transaction("n3");
+        let sent = third.ask(&server);
+        let answer = server.post(sent.message.clone()).await;
+        assert_eq!(answer.status, http::StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.header("retry-after"), Some("20"));
+        let seen = server.last();
+        assert_eq!((seen.outcome, seen.reason), ("deferred", Some(reason)));
+        assert_eq!((server.certificates(), server.challenges()), (2, 2));
+        server.clock.advance(Duration::from_secs(20));
+        granted(third.send(&server, &sent).await);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_found_by_its_key_and_by_the_device_of_its_authorisation() {
+    let server = Server::with(signed(), |config| {
+        config.renewal = RenewalPolicy::AllowIssuedByUs { grace: Duration::ZERO };
+    });
+    let first = granted(challenged("phone", "n1").enrol(&server).await);
+    server.clock.advance(MINUTE);
+    let renewal = Device::new("phone").renewing(&first, "rsa2048-device2").transaction("renewal");
+    let second = granted(renewal.enrol(&server).await);
+    let page = CertificatePage::newest(10).unwrap();
+    let now = NOW.plus(MINUTE);
+    let found = async |of| {
+        let found = server.store.certificates(&of, &page, now).await.unwrap();
+        found.into_iter().map(|issued| issued.certificate.der).collect::<Vec<_>>()
+    };
+    let device = CertificatesOf::Device(DeviceName::of("device-7").unwrap());
+    assert_eq!(found(device).await, [second.der().clone(), first.der().clone()]); // the renewal is for whom the first was
+    let digest = provider().digest.digest(DigestAlgorithm::Sha256, second.spki()).unwrap();
+    let key = CertificatesOf::Key(Sha256::from_digest(&digest).unwrap());
+    assert_eq!(found(key).await, [second.der().clone()]);
+}
+
+#[tokio::test]
+async fn without_a_device_a_certificate_is_found_by_its_subject() {
+    let server = Server::new(static_password());
+    let issued = granted(Device::new("phone").challenge(PASSWORD).enrol(&server).await);
+    let of = CertificatesOf::Device(DeviceName::of("CN=phone").unwrap());
+    let page = CertificatePage::newest(10).unwrap();
+    let found = server.store.certificates(&of, &page, NOW).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(&found[0].certificate.der, issued.der());
 }
 
 #[tokio::test]

@@ -31,13 +31,26 @@ pub enum Begun {
     },
     /// The challenge was used by another CSR.
     Replayed,
-    /// The device has had its certificates for now.
+    /// The device, the endpoint, or all of them have had their certificates for now; nothing is taken of the other limits.
     RateLimited {
+        /// Which limit refuses; of several, the narrowest.
+        by: LimitScope,
         /// When there may be room again.
         retry_after: Duration,
     },
     /// Another key's request is pending under this transactionID; it is left as it is.
     Conflict,
+}
+
+/// For whom a limit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LimitScope {
+    /// A device.
+    Device,
+    /// An endpoint.
+    Endpoint,
+    /// All endpoints of the store.
+    Global,
 }
 
 /// How a request ended, or that it did not yet.

@@ -6,6 +6,7 @@ use scep_types::{Basis, UnixTime};
 use crate::StoreError;
 use crate::error::{Argument, length, within};
 use crate::ids::{CertificateId, SerialNumber, Sha256, TransactionKey};
+use crate::lookup::DeviceName;
 use crate::outbox::Notice;
 
 /// A certificate that was just signed.
@@ -22,6 +23,8 @@ pub struct NewCertificate {
     pub not_after: UnixTime,
     /// Which authorisation it was issued on.
     pub basis: Basis,
+    /// For whom that authorisation was, if it says so.
+    pub device: Option<DeviceName>,
 }
 
 impl NewCertificate {
@@ -43,7 +46,21 @@ impl NewCertificate {
     ) -> Result<Self, StoreError> {
         length(Argument::Certificate, der, Self::MAX_DER)?;
         within(Argument::Basis, detail(&basis).len() as u64, 0, Self::MAX_BASIS as u64)?;
-        Ok(Self { der: Bytes::copy_from_slice(der), id, subject_key, not_after, basis })
+        let der = Bytes::copy_from_slice(der);
+        Ok(Self { der, id, subject_key, not_after, basis, device: None })
+    }
+
+    /// What the authorisation was besides its kind: an id of the challenge or password, the operator's name, the serial number of
+    /// the certificate that was renewed; empty if there is nothing to say.
+    #[must_use]
+    pub fn basis_detail(&self) -> &str {
+        detail(&self.basis)
+    }
+
+    /// The same, for this device.
+    #[must_use]
+    pub fn with_device(self, device: Option<DeviceName>) -> Self {
+        Self { device, ..self }
     }
 }
 

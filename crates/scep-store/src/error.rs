@@ -153,6 +153,10 @@ pub enum Argument {
     DeviceLimit,
     /// Seconds of a rate limit's window.
     DeviceWindow,
+    /// Certificates an allowance has in a window.
+    AllowanceLimit,
+    /// Seconds of an allowance's window.
+    AllowanceWindow,
     /// Octets of a certificate.
     Certificate,
     /// Octets of a CSR.
@@ -175,6 +179,14 @@ pub enum Argument {
     BoundCommonNames,
     /// Octets of such a name.
     BoundName,
+    /// Certificates shown at once.
+    CertificatePage,
+    /// Octets of an event.
+    Event,
+    /// Events recorded at once.
+    EventBatch,
+    /// Events shown at once.
+    EventPage,
 }
 
 impl fmt::Display for Argument {
@@ -187,6 +199,8 @@ impl fmt::Display for Argument {
             Self::Lease => "lease in seconds",
             Self::DeviceLimit => "device limit",
             Self::DeviceWindow => "device limit window in seconds",
+            Self::AllowanceLimit => "allowance",
+            Self::AllowanceWindow => "allowance window in seconds",
             Self::Certificate => "certificate length",
             Self::Csr => "CSR length",
             Self::Basis => "authorisation basis length",
@@ -198,6 +212,10 @@ impl fmt::Display for Argument {
             Self::BoundNames => "bound names",
             Self::BoundCommonNames => "bound commonNames",
             Self::BoundName => "bound name length",
+            Self::CertificatePage => "certificates shown at once",
+            Self::Event => "event length",
+            Self::EventBatch => "events recorded at once",
+            Self::EventPage => "events shown at once",
         })
     }
 }

@@ -198,6 +198,10 @@ impl SerialNumber {
     /// Before all others in their order; itself no serial number.
     pub(crate) const FIRST: Self = Self { octets: [0; Self::MAX_OCTETS], used: 0 };
 
+    /// After all others in their order; no certificate of ours has it.
+    pub(crate) const LAST: Self =
+        Self { octets: [0xFF; Self::MAX_OCTETS], used: Self::MAX_OCTETS as u8 };
+
     /// A serial number from its content octets.
     ///
     /// # Errors

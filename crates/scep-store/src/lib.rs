@@ -3,7 +3,7 @@
 //!
 //! **A challenge gives at most one certificate, the same request always the same one, and a failure burns nothing.**
 //! [`EnrolmentStore`] says it in a few verbs, each of them one atomic step that fails closed; [`MemoryStore`] is the
-//! backend in memory. What a verb decides is a pure function in [`transition`], [`rate`] and [`outbox`], so that
+//! backend in memory. What a verb decides is a pure function in [`transition`], [`rate`], [`allowance`] and [`outbox`], so that
 //! every backend decides alike.
 //!
 //! ```
@@ -31,6 +31,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod allowance;
 pub mod outbox;
 pub mod rate;
 pub mod transition;
@@ -41,6 +42,8 @@ mod certificate;
 mod durable;
 mod error;
 mod ids;
+mod journal;
+mod lookup;
 mod memory;
 mod notice;
 mod password;
@@ -57,7 +60,8 @@ mod store;
 mod time;
 mod work;
 
-pub use answer::{Begun, Outcome, PendingRequest, Polled};
+pub use allowance::Allowance;
+pub use answer::{Begun, LimitScope, Outcome, PendingRequest, Polled};
 pub use certificate::{IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate};
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub use durable::StoreLimits;
@@ -66,6 +70,8 @@ pub use ids::{
     CertificateId, EndpointId, Operator, RequestId, SerialNumber, Sha256, Submission,
     TransactionId, TransactionKey,
 };
+pub use journal::{Event, EventKind, EventPage, NewEvent};
+pub use lookup::{CertificatePage, CertificatePlace, CertificatesOf, DeviceName};
 pub use memory::{MemoryLimits, MemoryStore, MemoryUsage};
 pub use notice::{LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease};
 pub use password::{

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use scep_types::UnixTime;
 
 use crate::StoreError;
+use crate::allowance::Allowance;
+use crate::answer::LimitScope;
 use crate::error::{Argument, length, within};
 use crate::ids::{RequestId, Sha256};
 
@@ -52,13 +54,24 @@ pub struct Begin {
     pub challenge: Option<ChallengeUse>,
     /// The rate it counts against, if any.
     pub device_limit: Option<DeviceLimit>,
+    /// What its endpoint may issue, if that has a limit.
+    pub endpoint_allowance: Option<Allowance>,
+    /// What all endpoints of the store may issue together, if that has a limit.
+    pub global_allowance: Option<Allowance>,
 }
 
 impl Begin {
     /// A request without challenge and rate limit.
     #[must_use]
     pub const fn new(request: RequestId, terms: Terms) -> Self {
-        Self { request, terms, challenge: None, device_limit: None }
+        Self {
+            request,
+            terms,
+            challenge: None,
+            device_limit: None,
+            endpoint_allowance: None,
+            global_allowance: None,
+        }
     }
 
     /// Uses a challenge.
@@ -71,6 +84,24 @@ impl Begin {
     #[must_use]
     pub fn with_device_limit(self, limit: DeviceLimit) -> Self {
         Self { device_limit: Some(limit), ..self }
+    }
+
+    /// Counts against what its endpoint may issue.
+    #[must_use]
+    pub fn with_endpoint_allowance(self, allowance: Allowance) -> Self {
+        Self { endpoint_allowance: Some(allowance), ..self }
+    }
+
+    /// Counts against what all endpoints may issue together.
+    #[must_use]
+    pub fn with_global_allowance(self, allowance: Allowance) -> Self {
+        Self { global_allowance: Some(allowance), ..self }
+    }
+
+    /// Its allowances, the narrowest first.
+    pub(crate) fn allowances(&self) -> impl Iterator<Item = (LimitScope, &Allowance)> {
+        let endpoint = self.endpoint_allowance.iter().map(|own| (LimitScope::Endpoint, own));
+        endpoint.chain(self.global_allowance.iter().map(|own| (LimitScope::Global, own)))
     }
 }
 

@@ -9,6 +9,8 @@ use crate::certificate::{
     IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate,
 };
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
+use crate::journal::{Event, EventKind, EventPage, NewEvent};
+use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
 use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
@@ -28,9 +30,12 @@ use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 /// [`recall`](Self::recall) is for a request that failed authorisation, since an earlier copy of it may have been answered.
 #[async_trait]
 pub trait EnrolmentStore: Send + Sync {
-    /// Reserves a request: its transaction, its challenge and a slot of its device's limit, or says why not.
+    /// Reserves a request: its transaction, its challenge and a slot of each limit, or says why not.
     ///
-    /// The rules are [`Transaction::begin`](crate::transition::Transaction::begin) and [`rate::decide`](crate::rate::decide).
+    /// The rules are [`Transaction::begin`](crate::transition::Transaction::begin), [`rate::decide`](crate::rate::decide) and
+    /// [`allowance::decide`](crate::allowance::decide). All requests of an endpoint write what is used of its allowance, and all of
+    /// the store that of the global one: with PostgreSQL and Redis those that come at the same moment run again, one after the
+    /// other, so an allowance bounds how many reservations a second there are. Commits do not touch it.
     /// Whatever is refused changes nothing. On failure do not issue: at worst a challenge and a slot are held until the
     /// lease ends. A duplicate costs nothing: it is `Busy`, `Pending` or `Same`, and takes no slot.
     ///
@@ -170,6 +175,20 @@ pub trait EnrolmentStore: Send + Sync {
         id: &CertificateId,
     ) -> Result<Option<IssuedCertificate>, StoreError>;
 
+    /// A page of the certificates of a key or a device that have not ended long ago, newest first, revoked ones included.
+    ///
+    /// They are found by an index, whatever else the store holds; those of all endpoints and issuers are among them. On
+    /// failure show none.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError>;
+
     /// Revokes a certificate for good. A duplicate changes nothing and learns the first revocation.
     ///
     /// On failure it may or may not be revoked: ask again.
@@ -281,6 +300,27 @@ pub trait EnrolmentStore: Send + Sync {
         key: &Sha256,
         now: UnixTime,
     ) -> Result<Withdrawn, StoreError>;
+
+    /// Records what happened, at most 256 events; a journal keeps only the newest ones, for a while, and is no proof of anything.
+    ///
+    /// This is the one verb that forgets to make room: the oldest events of a kind go first, those above the limit and those
+    /// that are older than they are to be kept. A crash may take back what it recorded last. On failure it may or may not
+    /// be recorded, and a duplicate is recorded twice.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfRange`] for more events. [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn record_events(&self, events: &[NewEvent], now: UnixTime) -> Result<(), StoreError>;
+
+    /// A page of the events of a kind, newest first, from all nodes.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
+    async fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<Event>, StoreError>;
 
     /// A CRL number (RFC 5280 §5.2.3) above every earlier one of this issuer. A duplicate, or a failure, costs a number.
     ///

@@ -12,3 +12,9 @@ pub(crate) fn from_until(now: UnixTime, then: UnixTime) -> Duration {
 pub(crate) fn after(last: UnixTime) -> UnixTime {
     last.plus(Duration::from_secs(1))
 }
+
+/// So long before `now`.
+pub(crate) fn before(now: UnixTime, duration: Duration) -> UnixTime {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    UnixTime::from_secs(now.as_secs().saturating_sub(seconds))
+}

@@ -17,10 +17,10 @@ use notices::{new_notice, nth_last};
 use proptest::prelude::*;
 use reference::{Ask, Reference, Seen, Sent};
 use scep_store::{
-    Begin, Begun, Capacity, CertificateId, ChallengeUse, DeviceLimit, EndpointId, EnrolmentStore,
-    MemoryLimits, MemoryStore, NewCertificate, NewPending, Operator, Outcome, Polled, Rejection,
-    RequestId, Reservation, SerialNumber, Sha256, StoreError, Submission, Terms, TransactionId,
-    TransactionKey,
+    Allowance, Begin, Begun, Capacity, CertificateId, ChallengeUse, DeviceLimit, EndpointId,
+    EnrolmentStore, LimitScope, MemoryLimits, MemoryStore, NewCertificate, NewPending, Operator,
+    Outcome, Polled, Rejection, RequestId, Reservation, SerialNumber, Sha256, StoreError,
+    Submission, Terms, TransactionId, TransactionKey,
 };
 use scep_types::{Basis, UnixTime};
 
@@ -64,13 +64,15 @@ enum Change {
 
 fn ask() -> impl Strategy<Value = Ask> {
     let challenge = prop_oneof![2 => Just(None), 3 => (0..3_usize).prop_map(Some)];
-    (0..4_usize, 0..2_u32, 0..3_u32, challenge, prop::bool::weighted(0.3)).prop_map(
-        |(transaction, key, csr, challenge, limited)| Ask {
+    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3));
+    (0..4_usize, 0..2_u32, 0..3_u32, challenge, flags).prop_map(
+        |(transaction, key, csr, challenge, (limited, counted))| Ask {
             transaction,
             key,
             csr,
             challenge,
             limited,
+            counted,
         },
     )
 }
@@ -212,6 +214,7 @@ impl Pair {
             csr: *csr,
             challenge: None,
             limited: false,
+            counted: false,
         });
         let again = |back: usize, change| {
             let last = *self.asked.get(self.asked.len().checked_sub(back + 1)?)?;
@@ -223,7 +226,14 @@ impl Pair {
                 Change::TransactionAndKey(transaction, key) => Ask { transaction, key, ..last },
             })
         };
-        let first = Ask { transaction: 0, key: 0, csr: 0, challenge: Some(2), limited: true };
+        let first = Ask {
+            transaction: 0,
+            key: 0,
+            csr: 0,
+            challenge: Some(2),
+            limited: true,
+            counted: true,
+        };
         let op = match op {
             Op::BeginAgain(back, change) => Op::Begin(again(back, change).unwrap_or(first)),
             Op::RecallAgain(back, change) => Op::Recall(again(back, change).unwrap_or(first)),
@@ -360,7 +370,10 @@ impl Pair {
             Ok(Begun::Same(Outcome::Rejected(_))) => Seen::Rejected,
             Ok(Begun::Busy { retry_after }) => Seen::Busy(whole(retry_after)),
             Ok(Begun::Replayed) => Seen::Replayed,
-            Ok(Begun::RateLimited { retry_after }) => Seen::RateLimited(whole(retry_after)),
+            Ok(Begun::RateLimited { by: LimitScope::Device, retry_after }) => {
+                Seen::RateLimited(whole(retry_after))
+            }
+            Ok(Begun::RateLimited { retry_after, .. }) => Seen::UsedUp(whole(retry_after)),
             Ok(Begun::Conflict) => Seen::Conflict,
             Err(error) => failed(&error),
         }
@@ -409,7 +422,10 @@ fn begin(ask: Ask) -> Begin {
     };
     let limit = reference::DEVICE_LIMIT as u32;
     let limit = DeviceLimit::new(digest(4, 0), limit, seconds(reference::DEVICE_WINDOW));
-    if ask.limited { begin.with_device_limit(limit.unwrap()) } else { begin }
+    let begin = if ask.limited { begin.with_device_limit(limit.unwrap()) } else { begin };
+    let (most, window) = (reference::ALLOWANCE as u32, seconds(reference::ALLOWANCE_WINDOW));
+    let allowance = Allowance::new(digest(7, 0), most, window).unwrap();
+    if ask.counted { begin.with_endpoint_allowance(allowance) } else { begin }
 }
 
 fn request(ask: Ask) -> RequestId {

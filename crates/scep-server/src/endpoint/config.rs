@@ -45,6 +45,8 @@ pub struct EndpointConfig {
     pub lease: Duration,
     /// How many certificates a device may have in a while; any number unless said otherwise.
     pub device_allowance: Option<DeviceAllowance>,
+    /// How many certificates it may issue in a while, to all devices; any number unless said otherwise.
+    pub allowance: Option<CertificateAllowance>,
     /// Who has the last word about requests that were authorised; nobody unless said otherwise.
     pub compliance: Option<Arc<dyn ComplianceCheck>>,
     /// What it shares with other endpoints.
@@ -71,6 +73,7 @@ impl EndpointConfig {
             replay_window: Duration::from_secs(60 * 60),
             lease: Duration::from_secs(30),
             device_allowance: None,
+            allowance: None,
             compliance: None,
             host,
         }
@@ -121,6 +124,7 @@ impl fmt::Debug for EndpointConfig {
             .field("replay_window", &self.replay_window)
             .field("lease", &self.lease)
             .field("device_allowance", &self.device_allowance)
+            .field("allowance", &self.allowance)
             .field("compliance", &self.compliance.is_some())
             .field("host", &self.host)
             .finish()
@@ -231,6 +235,19 @@ pub struct DeviceAllowance {
     pub window: Duration,
 }
 
+/// How many certificates an endpoint, or all that share a store, may issue in a while, renewals among them.
+///
+/// A device that comes when it is used up is told to come again (HTTP 503 with Retry-After). It is counted by sixtieths of the
+/// window: never more than so many in any window, and up to a sixtieth of it late when there is room again. A request counts from
+/// its reservation; one that fails is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertificateAllowance {
+    /// How many, 1 to 1,000,000.
+    pub certificates: u32,
+    /// In how long, at least a second.
+    pub window: Duration,
+}
+
 /// What endpoints of one program share.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -243,19 +260,23 @@ pub struct Host {
     pub execution: Execution,
     /// Who learns of each decision, besides the log.
     pub observer: Arc<dyn Observer>,
+    /// How many certificates all endpoints of the store may issue together in a while; any number unless said otherwise.
+    pub allowance: Option<CertificateAllowance>,
 }
 
 impl Host {
     /// A worker for each core, and no observer.
     #[must_use]
     pub fn new(provider: CryptoProvider, store: Arc<dyn EnrolmentStore>) -> Self {
-        Self { provider, store, execution: Execution::default(), observer: Arc::new(()) }
+        let (execution, observer) = (Execution::default(), Arc::new(()));
+        Self { provider, store, execution, observer, allowance: None }
     }
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { provider: _, store: _, execution, observer: _ } = self;
-        f.debug_struct("Host").field("execution", execution).finish_non_exhaustive()
+        let Self { provider: _, store: _, execution, observer: _, allowance } = self;
+        let mut shown = f.debug_struct("Host");
+        shown.field("execution", execution).field("allowance", allowance).finish_non_exhaustive()
     }
 }

@@ -1,3 +1,4 @@
+mod allowances;
 mod authority;
 mod check;
 mod config;
@@ -15,14 +16,15 @@ use scep_types::{
 
 use tokio::sync::{Notify, OnceCell};
 
+use allowances::Allowances;
 pub use authority::{
     Authority, CertificateAuthority, NextAuthority, RecipientKey, RegistrationAuthority,
 };
 pub use check::Warning;
 pub(crate) use check::check_path;
 pub use config::{
-    CaCertificateShape, DeviceAllowance, EndpointConfig, Host, Mode, QueryPolicy, RenewalPolicy,
-    ReplyChain, SignerBinding,
+    CaCertificateShape, CertificateAllowance, DeviceAllowance, EndpointConfig, Host, Mode,
+    QueryPolicy, RenewalPolicy, ReplyChain, SignerBinding,
 };
 
 use crate::crl::NewestCrl;
@@ -40,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) terms: Terms,
     /// SHA-256 of the CA's key, under which the store keeps its certificates.
     pub(crate) issuer_key: Sha256,
+    /// What it and all endpoints together may issue.
+    pub(crate) allowances: Allowances,
     /// What stands beside the issued certificate in an answer.
     pub(crate) reply_chain: Vec<Certificate>,
     /// Wakes the outbox worker.
@@ -73,10 +77,12 @@ impl Endpoint {
             DeviceLimit::new(issuer_key, certificates, window)
                 .map_err(Misconfigured::DeviceAllowance)?;
         }
+        let allowances = Allowances::of(&config)?;
         Ok(Self(Arc::new(Inner {
             id,
             terms,
             issuer_key,
+            allowances,
             reply_chain: reply_chain(&config),
             outbox: Notify::new(),
             crl: NewestCrl::default(),

@@ -14,10 +14,12 @@ use scep_store::{
 };
 use scep_types::{Authorization, Basis, Csr, VerifiedCsr};
 
+use super::issue::Issuance;
 use super::report::Facts;
 use super::request::repeated;
 use super::{Granted, authorise, issue};
 use crate::endpoint::Inner;
+use crate::error::limited;
 use crate::intune::{IntuneMode, Notifier, NotifyPolicy, enrolment, report_of};
 use crate::moment::Moment;
 use crate::{Error, compliance};
@@ -85,8 +87,8 @@ impl Attempt<'_> {
         let notice = self.notifier().notice(self.csr)?;
         match self.inner.config.host.store.begin(&begin, now).await? {
             Begun::Fresh(reservation) => {
-                let notice = Some(notice);
-                let granted = issue::issue(self.inner, admitted, reservation, notice, now).await?;
+                let issuance = Issuance { notice: Some(notice), ..Issuance::of(admitted) };
+                let granted = issue::issue(self.inner, issuance, reservation, now).await?;
                 self.deliver(granted, &begin, facts).await
             }
             begun => self.repeat(begun, facts).await,
@@ -136,7 +138,7 @@ impl Attempt<'_> {
             }
             Begun::Busy { retry_after } => Err(Error::Busy { retry_after }),
             Begun::Replayed => Err(Error::Replayed),
-            Begun::RateLimited { retry_after } => Err(Error::RateLimited { retry_after }),
+            Begun::RateLimited { by, retry_after } => Err(limited(by, retry_after)),
             Begun::Conflict => Err(Error::Conflict),
         }
     }

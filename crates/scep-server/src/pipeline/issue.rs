@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use scep_ca::{Admitted, Issued, Serial};
 use scep_store::{
-    CertificateId, NewCertificate, NewNotice, Operator, Rejection, Reservation, SerialNumber,
+    CertificateId, DeviceName, NewCertificate, NewNotice, Operator, Rejection, Reservation,
+    SerialNumber,
 };
 use scep_types::{Authorization, Basis, NameAssurance, UnixTime, VerifiedCsr};
 
@@ -15,19 +16,33 @@ use crate::error::Answer;
 use crate::moment::Moment;
 use crate::{Error, compliance};
 
+/// What is to be issued, and what is recorded with it.
+pub(super) struct Issuance {
+    pub(super) admitted: Admitted,
+    /// For whom, if the authorisation says so; else the subject has it.
+    pub(super) device: Option<DeviceName>,
+    pub(super) notice: Option<NewNotice>,
+}
+
+impl Issuance {
+    /// Of what is recorded by its subject, and told to nobody.
+    pub(super) const fn of(admitted: Admitted) -> Self {
+        Self { admitted, device: None, notice: None }
+    }
+}
+
 /// Signs and commits; whatever goes wrong before the commit burns nothing. A signature that takes longer than the lease is too
 /// late: by then the reservation may be another's.
 pub(super) async fn issue(
     inner: &Arc<Inner>,
-    admitted: Admitted,
+    Issuance { admitted, device, notice }: Issuance,
     reservation: Reservation,
-    notice: Option<NewNotice>,
     now: UnixTime,
 ) -> Result<Granted, Error> {
     let moment = Moment::starting(now);
     let signed = sign(inner, admitted).await;
     let now = moment.now();
-    let recorded = signed.and_then(|issued| Ok((record(inner, &issued)?, issued)));
+    let recorded = signed.and_then(|issued| Ok((record(inner, &issued, device)?, issued)));
     let (record, issued) = match recorded {
         Ok(recorded) => recorded,
         Err(error) => {
@@ -56,7 +71,7 @@ pub(super) async fn approved(
     let authorization = Authorization::assertion(csr, basis, NameAssurance::SelfAsserted);
     let admit = || inner.config.authority.profiles.select(csr).admit(csr, authorization, now);
     match complies.and_then(|()| Ok(admit()?)) {
-        Ok(admitted) => issue(inner, admitted, reservation, None, now).await,
+        Ok(admitted) => issue(inner, Issuance::of(admitted), reservation, now).await,
         Err(error) => {
             reject(inner, &error, reservation, now).await;
             Err(error)
@@ -91,14 +106,20 @@ async fn sign(inner: &Arc<Inner>, admitted: Admitted) -> Result<Issued, Error> {
     .await
 }
 
-fn record(inner: &Inner, issued: &Issued) -> Result<NewCertificate, Error> {
+fn record(
+    inner: &Inner,
+    issued: &Issued,
+    device: Option<DeviceName>,
+) -> Result<NewCertificate, Error> {
     let certificate = issued.certificate();
     let serial = SerialNumber::new(certificate.serial())?;
-    Ok(NewCertificate::new(
+    let device = device.or_else(|| DeviceName::of(&certificate.subject().to_string()));
+    let new = NewCertificate::new(
         CertificateId { issuer: inner.issuer_key, serial },
         certificate.der(),
         inner.sha256(certificate.spki())?,
         certificate.validity().not_after,
         issued.authorization().basis().clone(),
-    )?)
+    )?;
+    Ok(new.with_device(device))
 }

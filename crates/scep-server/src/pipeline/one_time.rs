@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use scep_ca::Admitted;
 use scep_store::{
-    BoundName, ChallengeUse, DeviceLimit, OneTimePassword, PasswordBinding, PasswordId,
+    BoundName, ChallengeUse, DeviceLimit, DeviceName, OneTimePassword, PasswordBinding, PasswordId,
     PasswordVerifier, Sha256,
 };
 use scep_types::{Authorization, Basis, NameAssurance, Secret, UnixTime, VerifiedCsr};
 
 use super::authorise::{Warrant, device_limit};
+use super::issue::Issuance;
 use crate::endpoint::Inner;
 use crate::one_time::{Parts, hash, key, match_names};
 use crate::{Error, OneTimePasswordFault};
@@ -26,7 +26,7 @@ pub(super) struct Presented {
 /// What a good password allows, and uses up.
 pub(super) struct Allowed {
     pub(super) id: PasswordId,
-    pub(super) admitted: Box<Admitted>,
+    pub(super) issuance: Box<Issuance>,
     pub(super) challenge: Option<ChallengeUse>,
     pub(super) device_limit: Option<DeviceLimit>,
     pub(super) device: Option<String>,
@@ -51,9 +51,11 @@ impl Presented {
             let warrant = by_one_time_password(inner, &csr, &self, found.as_ref(), now)?;
             let Warrant { authorization, challenge, device_limit, device } = warrant;
             let profile = inner.config.authority.profiles.select(&csr);
-            let admitted = Box::new(profile.admit(&csr, authorization, now)?);
+            let admitted = profile.admit(&csr, authorization, now)?;
+            let named = device.as_deref().and_then(DeviceName::of);
+            let issuance = Box::new(Issuance { device: named, ..Issuance::of(admitted) });
             let id = found.ok_or(OneTimePasswordFault::Unknown)?.facts.id;
-            Ok(Allowed { id, admitted, challenge, device_limit, device })
+            Ok(Allowed { id, issuance, challenge, device_limit, device })
         };
         inner.run(judge).await?
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scep_proto::server::{Lock, SealedKind};
-use scep_store::{CertificateId, IssuedCertificate, SerialNumber};
+use scep_store::{CertificateId, DeviceName, IssuedCertificate, SerialNumber};
 use scep_types::oid;
 use scep_types::{
     Authorization, Basis, Certificate, GeneralName, NameAssurance, UnixTime, VerifiedCsr,
@@ -87,6 +87,11 @@ impl Predecessor {
     /// The certificate, DER.
     pub(super) fn certificate_der(&self) -> &[u8] {
         self.certificate.der()
+    }
+
+    /// For whom it was issued.
+    pub(super) fn device(&self) -> Option<DeviceName> {
+        self.record.certificate.device.clone()
     }
 
     /// What makes the device one and the same over renewals: subject and subjectAltNames.

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use scep_ca::Admitted;
 use scep_proto::FailInfo;
 use scep_proto::server::{Enrolment, Lock, Opened, Reply, SealedKind};
 use scep_store::{
-    Begin, Begun, NewPending, Outcome, RequestId, Sha256, Submission, TransactionId, TransactionKey,
+    Begin, Begun, DeviceName, NewPending, Outcome, RequestId, Sha256, Submission, TransactionId,
+    TransactionKey,
 };
 use scep_types::{Certificate, UnixTime, VerifiedCsr};
 
 use super::authorise::{Authorised, authorise, check_keys};
 use super::intune::Attempt;
+use super::issue::Issuance;
 use super::one_time::{Allowed, Presented};
 use super::open::unlock;
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
 use super::{Granted, Judged, issue};
 use crate::endpoint::Inner;
+use crate::error::limited;
 use crate::intune::IntuneMode;
 use crate::moment::Moment;
 use crate::{Error, OneTimePasswordFault, RenewalFault, compliance};
@@ -48,7 +50,7 @@ enum Action {
 /// What was decided about a request without asking anybody.
 enum Decided {
     /// Issue, once it is reserved.
-    Issue(Box<Admitted>),
+    Issue(Box<Issuance>),
     /// Queue it for an operator, once it is reserved.
     Queue(NewPending),
     /// Refuse it, unless the very same request was answered before: its challenge may have ended since.
@@ -141,12 +143,15 @@ fn action(
 ) -> Result<Action, Error> {
     match authorise(inner, csr, predecessor, now)? {
         Authorised::Now(warrant) => {
+            let named = warrant.device.as_deref().and_then(DeviceName::of);
             *device = warrant.device;
             begin.challenge = warrant.challenge;
             begin.device_limit = warrant.device_limit;
             let profile = inner.config.authority.profiles.select(csr);
             let admitted = profile.admit(csr, warrant.authorization, now)?;
-            Ok(Action::Decided(Decided::Issue(Box::new(admitted))))
+            let known = predecessor.and_then(Predecessor::device);
+            let issuance = Issuance { device: named.or(known), ..Issuance::of(admitted) };
+            Ok(Action::Decided(Decided::Issue(Box::new(issuance))))
         }
         Authorised::ByPassword(presented) => Ok(Action::LookUp(presented)),
         Authorised::ByService { mode, challenge } => Ok(Action::Ask { mode, challenge }),
@@ -172,7 +177,7 @@ fn begin(
         },
     };
     let transaction = transaction_key(inner, &enrolment.reply)?;
-    Ok(Begin::new(RequestId { transaction, submission }, inner.terms))
+    Ok(inner.allowances.count(Begin::new(RequestId { transaction, submission }, inner.terms)))
 }
 
 /// Where the store keeps this transaction.
@@ -191,11 +196,11 @@ async fn by_password(
     now: UnixTime,
 ) -> Result<Granted, Error> {
     let (decided, id) = match presented.judge(inner, csr, now).await {
-        Ok(Allowed { id, admitted, challenge, device_limit, device }) => {
+        Ok(Allowed { id, issuance, challenge, device_limit, device }) => {
             begin.challenge = challenge;
             begin.device_limit = device_limit;
             facts.found_csr(csr, device);
-            (Decided::Issue(admitted), Some(id))
+            (Decided::Issue(issuance), Some(id))
         }
         Err(error) => (Decided::Refuse(error), None),
     };
@@ -223,8 +228,8 @@ async fn carry_out(
         }
     };
     match (begun, decided) {
-        (Begun::Fresh(reservation), Decided::Issue(admitted)) => {
-            issue::issue(inner, *admitted, reservation, None, now).await
+        (Begun::Fresh(reservation), Decided::Issue(issuance)) => {
+            issue::issue(inner, *issuance, reservation, now).await
         }
         (Begun::Fresh(reservation), Decided::Queue(pending)) => {
             store.pend(reservation, pending, now).await?;
@@ -240,7 +245,7 @@ async fn carry_out(
         (Begun::Same(outcome), _) => repeated(outcome),
         (Begun::Busy { retry_after }, _) => Err(Error::Busy { retry_after }),
         (Begun::Replayed, _) => Err(Error::Replayed),
-        (Begun::RateLimited { retry_after }, _) => Err(Error::RateLimited { retry_after }),
+        (Begun::RateLimited { by, retry_after }, _) => Err(limited(by, retry_after)),
         (Begun::Conflict, _) => Err(Error::Conflict),
     }
 }
@@ -252,8 +257,8 @@ async fn complied(
     decided: Decided,
     device: Option<&str>,
 ) -> Decided {
-    let Decided::Issue(admitted) = &decided else { return decided };
-    let basis = admitted.authorization().basis();
+    let Decided::Issue(issuance) = &decided else { return decided };
+    let basis = issuance.admitted.authorization().basis();
     match compliance::check(inner, csr, basis, device).await {
         Ok(()) => decided,
         Err(error) => Decided::Refuse(error),

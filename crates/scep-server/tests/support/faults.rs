@@ -294,6 +294,15 @@ impl EnrolmentStore for FailingStore {
         answer
     }
 
+    async fn certificates(
+        &self,
+        of: &scep_store::CertificatesOf,
+        page: &scep_store::CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        self.store.certificates(of, page, now).await
+    }
+
     async fn revoke(
         &self,
         id: &CertificateId,
@@ -379,6 +388,23 @@ impl EnrolmentStore for FailingStore {
         now: UnixTime,
     ) -> Result<Withdrawn, StoreError> {
         self.store.withdraw_password(endpoint, key, now).await
+    }
+
+    async fn record_events(
+        &self,
+        events: &[scep_store::NewEvent],
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        self.store.record_events(events, now).await
+    }
+
+    async fn events(
+        &self,
+        kind: scep_store::EventKind,
+        page: &scep_store::EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<scep_store::Event>, StoreError> {
+        self.store.events(kind, page, now).await
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

@@ -1,13 +1,15 @@
-//! Records as cells of a row, and back. A row that is no record fails as [`StoreError::Poisoned`].
+//! Records as cells of a row, and back; those of limits stand in `rates`. A row that is no record fails as
+//! [`StoreError::Poisoned`].
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use scep_types::UnixTime;
 
+use super::rates;
 use super::records::{
-    CertificateRecord, ChallengeRecord, DeviceRecord, Holder, PasswordRecord, QueuedRecord,
-    ShelfRecord, TransactionRecord, UnsentRecord,
+    CertificateRecord, ChallengeRecord, Holder, PasswordRecord, QueuedRecord, ShelfRecord,
+    TransactionRecord, UnsentRecord,
 };
 use super::tables::Table;
 use super::working::Record;
@@ -19,6 +21,7 @@ use crate::ids::{
     CertificateId, EndpointId, Operator, SerialNumber, Sha256, Submission, TransactionId,
     TransactionKey,
 };
+use crate::lookup::DeviceName;
 use crate::notice::NoticeBody;
 use crate::outbox::{Notice, Progress};
 use crate::rate::Slot;
@@ -72,7 +75,7 @@ impl Record {
             Self::Challenge(_) => Table::Challenges,
             Self::Transaction(_) => Table::Transactions,
             Self::Queued(_) => Table::Queue,
-            Self::Device(_) => Table::Devices,
+            Self::Device(_) | Self::Allowance(_) => Table::Devices,
             Self::Certificate(_) => Table::Certificates,
             Self::Unsent(_) => Table::Notices,
             Self::Password(_) => Table::Passwords,
@@ -87,6 +90,7 @@ impl Record {
             Self::Transaction(record) => record.cells(),
             Self::Queued(record) => record.cells(),
             Self::Device(record) => record.cells(),
+            Self::Allowance(record) => record.cells(),
             Self::Certificate(record) => record.cells(),
             Self::Unsent(record) => record.cells(),
             Self::Password(record) => record.cells(),
@@ -100,7 +104,7 @@ impl Record {
             Table::Challenges => Self::Challenge(ChallengeRecord::read(&mut row)?),
             Table::Transactions => Self::Transaction(Box::new(TransactionRecord::read(&mut row)?)),
             Table::Queue => Self::Queued(Box::new(QueuedRecord::read(&mut row)?)),
-            Table::Devices => Self::Device(DeviceRecord::read(&mut row)?),
+            Table::Devices => rates::read(&mut row)?,
             Table::Certificates => Self::Certificate(Box::new(CertificateRecord::read(&mut row)?)),
             Table::Notices => Self::Unsent(Box::new(UnsentRecord::read(&mut row)?)),
             Table::Passwords => Self::Password(Box::new(PasswordRecord::read(&mut row)?)),
@@ -148,7 +152,7 @@ impl TransactionRecord {
         cells.extend(certificate_id_cells(self.certificate.as_ref()));
         match (&self.transaction.hold, &self.work) {
             (Some(hold), Some(work)) => cells.extend(hold_cells(hold, work)),
-            _ => cells.extend([const { Cell::Null }; 11]),
+            _ => cells.extend([const { Cell::Null }; 12]),
         }
         cells
     }
@@ -194,24 +198,6 @@ impl QueuedRecord {
     }
 }
 
-impl DeviceRecord {
-    fn cells(&self) -> Vec<Cell> {
-        let times = self.slots.iter().flat_map(|slot| [slot.taken, slot.ends]);
-        let slots = times.flat_map(|time| time.as_secs().to_be_bytes()).collect();
-        vec![Cell::digest(&self.key), Cell::time(self.ends()), Cell::Octets(slots)]
-    }
-
-    fn read(row: &mut Row) -> Result<Self, StoreError> {
-        let (key, _ends, octets) = (row.digest()?, row.time()?, row.octets()?);
-        let (times, []) = octets.as_chunks::<8>() else { return Err(StoreError::Poisoned) };
-        let times: Vec<UnixTime> =
-            times.iter().map(|time| UnixTime::from_secs(i64::from_be_bytes(*time))).collect();
-        let (pairs, []) = times.as_chunks::<2>() else { return Err(StoreError::Poisoned) };
-        let slots = pairs.iter().map(|[taken, ends]| Slot { taken: *taken, ends: *ends }).collect();
-        Ok(Self { key, slots })
-    }
-}
-
 impl CertificateRecord {
     fn cells(&self) -> Vec<Cell> {
         let IssuedCertificate { certificate, transaction, issued_at, revocation, notice } =
@@ -233,6 +219,7 @@ impl CertificateRecord {
             Cell::or_null(*revocation, |revocation| Cell::number(revocation.reason.into())),
         ];
         cells.extend(notice_cells(notice.as_ref()));
+        cells.push(Cell::or_null(certificate.device.as_ref(), |name| Cell::text(name.as_str())));
         cells
     }
 
@@ -248,6 +235,7 @@ impl CertificateRecord {
         let mut issued = IssuedCertificate::new(certificate, key, issued_at);
         issued.revocation = at.zip(reason).map(|(at, reason)| Revocation { at, reason });
         issued.notice = read_notice(row)?;
+        issued.certificate.device = row.text_or_null()?.and_then(|name| DeviceName::of(&name));
         Ok(Self { issued, csr_info, ends })
     }
 }
@@ -333,7 +321,7 @@ fn read_settled(row: &mut Row) -> Result<Option<Settled>, StoreError> {
     Ok(Some(Settled { submission, state, challenge: row.digest_or_null()?, ends: row.time()? }))
 }
 
-fn hold_cells(hold: &Hold, work: &Work) -> [Cell; 11] {
+fn hold_cells(hold: &Hold, work: &Work) -> [Cell; 12] {
     let slot = work.slot;
     [
         Cell::number(work.generation),
@@ -347,11 +335,12 @@ fn hold_cells(hold: &Hold, work: &Work) -> [Cell; 11] {
         Cell::or_null(slot, |taken| Cell::time(taken.slot.taken)),
         Cell::or_null(slot, |taken| Cell::time(taken.slot.ends)),
         Cell::or_null(slot, |taken| Cell::seconds(taken.window)),
+        rates::taken_cell(&work.allowances),
     ]
 }
 
 fn read_hold(row: &mut Row) -> Result<Option<(Hold, Work)>, StoreError> {
-    let Some(generation) = row.number_or_null()? else { return row.skip(10).map(|()| None) };
+    let Some(generation) = row.number_or_null()? else { return row.skip(11).map(|()| None) };
     let (submission, challenge, ends) = (row.submission()?, row.challenge_or_null()?, row.time()?);
     let replay_window = Duration::from_secs(row.number()?);
     let slot = match row.digest_or_null()? {
@@ -361,8 +350,9 @@ fn read_hold(row: &mut Row) -> Result<Option<(Hold, Work)>, StoreError> {
             Some(TakenSlot { device, slot, window: Duration::from_secs(row.number()?) })
         }
     };
+    let allowances = rates::read_taken(row)?;
     let hold = Hold { submission, challenge: challenge.map(|used| used.key), ends };
-    Ok(Some((hold, Work { generation, replay_window, challenge, slot })))
+    Ok(Some((hold, Work { generation, replay_window, challenge, slot, allowances })))
 }
 
 fn certificate_id_cells(id: Option<&CertificateId>) -> [Cell; 2] {
@@ -375,6 +365,14 @@ impl QueuedRecord {
     /// From a row of the queue.
     pub(crate) fn from_cells(cells: Vec<Cell>) -> Result<Self, StoreError> {
         Self::read(&mut Row(cells.into_iter()))
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl IssuedCertificate {
+    /// From a row of the certificates.
+    pub(crate) fn from_cells(cells: Vec<Cell>) -> Result<Self, StoreError> {
+        CertificateRecord::read(&mut Row(cells.into_iter())).map(|record| record.issued)
     }
 }
 
@@ -393,7 +391,7 @@ impl RevokedCertificate {
 pub(super) struct Row(std::vec::IntoIter<Cell>);
 
 impl Row {
-    fn cell(&mut self) -> Result<Cell, StoreError> {
+    pub(super) fn cell(&mut self) -> Result<Cell, StoreError> {
         self.0.next().ok_or(StoreError::Poisoned)
     }
 
@@ -432,7 +430,7 @@ impl Row {
         self.time_or_null()?.ok_or(StoreError::Poisoned)
     }
 
-    fn octets_or_null(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn octets_or_null(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         match self.cell()? {
             Cell::Null => Ok(None),
             Cell::Octets(octets) => Ok(Some(octets)),

@@ -14,7 +14,7 @@ pub struct StoreLimits {
     pub transactions: usize,
     /// Requests waiting for an operator; each one holds a CSR. Default 10,000.
     pub pending_requests: usize,
-    /// Devices with a certificate in their rate limit's window. Default 10,000,000.
+    /// Devices with a certificate in their rate limit's window, and allowances with one in theirs. Default 10,000,000.
     pub devices: usize,
     /// Certificates that have not expired. Requests that were reserved before the limit was reached are still committed.
     /// Default 10,000,000.
@@ -25,6 +25,10 @@ pub struct StoreLimits {
     pub passwords: usize,
     /// Issuers that number CRLs. Default 1,000.
     pub issuers: usize,
+    /// Events of each kind in the journal; the oldest go first, and none keeps none. Default 100,000.
+    pub events: usize,
+    /// How long an event is kept. Default 30 days.
+    pub event_retention: Duration,
     /// How much longer than its own expiry a used challenge is kept: by how much the clocks of nodes may differ. Default 5
     /// minutes.
     pub clock_tolerance: Duration,
@@ -44,6 +48,8 @@ impl Default for StoreLimits {
             notices: 100_000,
             passwords: 100_000,
             issuers: 1_000,
+            events: 100_000,
+            event_retention: Duration::from_secs(30 * 86_400),
             clock_tolerance: Duration::from_secs(5 * 60),
             certificate_retention: Duration::from_secs(8 * 86_400),
         }

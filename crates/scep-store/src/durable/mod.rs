@@ -16,6 +16,8 @@ use crate::certificate::{
 };
 use crate::error::{Argument, within};
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
+use crate::journal::{Event, EventKind, EventPage, NewEvent};
+use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
 use crate::password::{MAX_LIVE_PASSWORDS, OneTimePassword, PasswordFacts, Withdrawn};
@@ -26,6 +28,7 @@ mod cells;
 mod limits;
 mod password_cells;
 mod plan;
+mod rates;
 mod records;
 mod tables;
 mod working;
@@ -85,6 +88,29 @@ pub(crate) trait Backend: Send + Sync + 'static {
         most: usize,
         now: UnixTime,
     ) -> impl Future<Output = Result<Vec<CertificateId>, StoreError>> + Send;
+
+    /// A page of the certificates of a key or a device, newest first, without those that have ended.
+    fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Vec<IssuedCertificate>, StoreError>> + Send;
+
+    /// Records events, and lets the oldest ones go.
+    fn record(
+        &self,
+        events: Vec<NewEvent>,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// A page of the events of a kind, newest first.
+    fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Vec<Event>, StoreError>> + Send;
 
     /// Counts an issuer's CRLs.
     fn next_crl_number(
@@ -194,6 +220,15 @@ impl<B: Backend> EnrolmentStore for Durable<B> {
         self.backend.run(plan::certificate(*id), Care::Reads).await
     }
 
+    async fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        self.backend.certificates(of, page, now).await
+    }
+
     async fn revoke(
         &self,
         id: &CertificateId,
@@ -274,6 +309,20 @@ impl<B: Backend> EnrolmentStore for Durable<B> {
     ) -> Result<Withdrawn, StoreError> {
         let verb = plan::withdraw_password(endpoint.clone(), *key, now);
         self.backend.run(verb, Care::Lasting).await
+    }
+
+    async fn record_events(&self, events: &[NewEvent], now: UnixTime) -> Result<(), StoreError> {
+        within(Argument::EventBatch, events.len() as u64, 0, NewEvent::MAX_BATCH as u64)?;
+        self.backend.record(events.to_vec(), now).await
+    }
+
+    async fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.backend.events(kind, page, now).await
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use scep_types::UnixTime;
 
+use crate::allowance::Counted;
 use crate::certificate::IssuedCertificate;
 use crate::ids::{CertificateId, EndpointId, Operator, Sha256, Submission, TransactionKey};
 use crate::notice::NoticeBody;
@@ -59,6 +60,13 @@ pub(crate) struct DeviceRecord {
     pub(crate) slots: Vec<Slot>,
 }
 
+/// What is used of an allowance; it stands among the devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AllowanceRecord {
+    pub(crate) key: Sha256,
+    pub(crate) used: Vec<Counted>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CertificateRecord {
     pub(crate) issued: IssuedCertificate,
@@ -105,6 +113,12 @@ impl DeviceRecord {
 impl ShelfRecord {
     pub(crate) fn ends(&self) -> UnixTime {
         self.entries.iter().map(|entry| entry.expires).max().unwrap_or(BEGINNING)
+    }
+}
+
+impl AllowanceRecord {
+    pub(crate) fn ends(&self) -> UnixTime {
+        self.used.iter().map(|counted| counted.ends).max().unwrap_or(BEGINNING)
     }
 }
 

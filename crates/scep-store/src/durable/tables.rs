@@ -78,6 +78,16 @@ impl Table {
         }
     }
 
+    /// How many columns its records had in the first version; later ones came behind them.
+    #[cfg(feature = "redis")]
+    pub(crate) const fn first_columns(self) -> usize {
+        match self {
+            Self::Certificates => 18,
+            Self::Transactions => 23,
+            _ => self.columns().len(),
+        }
+    }
+
     /// Where the moment stands from which on a record counts as absent.
     #[cfg(feature = "redis")]
     pub(crate) fn ends_cell(self) -> usize {
@@ -98,7 +108,9 @@ impl Key {
                 (Lookup::ByKey(Table::Transactions), vec![Cell::number(*id)])
             }
             Self::Challenge(key) => (Lookup::ByKey(Table::Challenges), vec![Cell::digest(key)]),
-            Self::Device(key) => (Lookup::ByKey(Table::Devices), vec![Cell::digest(key)]),
+            Self::Device(key) | Self::Allowance(key) => {
+                (Lookup::ByKey(Table::Devices), vec![Cell::digest(key)])
+            }
             Self::Certificate(id) | Self::Unsent(id) => {
                 let cells = vec![Cell::digest(&id.issuer), Cell::octets(id.serial.content())];
                 let is_notice = matches!(self, Self::Unsent(_));
@@ -123,7 +135,7 @@ impl Lookup {
     }
 }
 
-const TRANSACTIONS: [&str; 23] = [
+const TRANSACTIONS: [&str; 24] = [
     "id",
     "endpoint",
     "transaction_id",
@@ -147,6 +159,7 @@ const TRANSACTIONS: [&str; 23] = [
     "slot_taken",
     "slot_ends",
     "slot_window",
+    "allowances",
 ];
 
 const QUEUE: [&str; 11] = [
@@ -177,7 +190,7 @@ const PASSWORDS: [&str; 11] = [
     "withdrawn_at",
 ];
 
-const CERTIFICATES: [&str; 18] = [
+const CERTIFICATES: [&str; 19] = [
     "issuer",
     "serial",
     "ends",
@@ -196,4 +209,5 @@ const CERTIFICATES: [&str; 18] = [
     "notice_due",
     "notice_attempts",
     "notice_ends",
+    "device",
 ];

@@ -4,8 +4,8 @@ use scep_types::UnixTime;
 
 use super::limits::StoreLimits;
 use super::records::{
-    CertificateRecord, ChallengeRecord, DeviceRecord, PasswordRecord, QueuedRecord, ShelfRecord,
-    TransactionRecord, UnsentRecord,
+    AllowanceRecord, CertificateRecord, ChallengeRecord, DeviceRecord, PasswordRecord,
+    QueuedRecord, ShelfRecord, TransactionRecord, UnsentRecord,
 };
 use super::tables::Table;
 use crate::StoreError;
@@ -20,6 +20,8 @@ pub(crate) enum Key {
     TransactionById(u64),
     Challenge(Sha256),
     Device(Sha256),
+    /// What is used of an allowance; its key is no device's.
+    Allowance(Sha256),
     Certificate(CertificateId),
     Queued(u64),
     /// The notice about a certificate.
@@ -35,6 +37,7 @@ pub(crate) enum Record {
     Transaction(Box<TransactionRecord>),
     Challenge(ChallengeRecord),
     Device(DeviceRecord),
+    Allowance(AllowanceRecord),
     Certificate(Box<CertificateRecord>),
     Queued(Box<QueuedRecord>),
     Unsent(Box<UnsentRecord>),
@@ -100,6 +103,7 @@ pub(crate) struct Working {
     pub(crate) transactions: Records<TransactionRecord>,
     pub(crate) challenges: Records<ChallengeRecord>,
     pub(crate) devices: Records<DeviceRecord>,
+    pub(crate) allowances: Records<AllowanceRecord>,
     pub(crate) certificates: Records<CertificateRecord>,
     pub(crate) queue: Records<QueuedRecord>,
     pub(crate) unsent: Records<UnsentRecord>,
@@ -117,6 +121,7 @@ impl Working {
             transactions: Records::default(),
             challenges: Records::default(),
             devices: Records::default(),
+            allowances: Records::default(),
             certificates: Records::default(),
             queue: Records::default(),
             unsent: Records::default(),
@@ -138,6 +143,7 @@ impl Working {
         self.transactions.rewind();
         self.challenges.rewind();
         self.devices.rewind();
+        self.allowances.rewind();
         self.certificates.rewind();
         self.queue.rewind();
         self.unsent.rewind();
@@ -160,6 +166,9 @@ impl Working {
             }
             (Key::Device(key), Some(Record::Device(found))) if found.key == key => {
                 self.devices.load(key, Some(found));
+            }
+            (Key::Allowance(key), Some(Record::Allowance(found))) if found.key == key => {
+                self.allowances.load(key, Some(found));
             }
             (Key::Certificate(id), Some(Record::Certificate(found))) if found.key() == id => {
                 self.certificates.load(id, Some(*found));
@@ -188,6 +197,7 @@ impl Working {
             Key::TransactionById(id) => self.transactions.load(id, None),
             Key::Challenge(key) => self.challenges.load(key, None),
             Key::Device(key) => self.devices.load(key, None),
+            Key::Allowance(key) => self.allowances.load(key, None),
             Key::Certificate(id) => self.certificates.load(id, None),
             Key::Queued(id) => self.queue.load(id, None),
             Key::Unsent(id) => self.unsent.load(id, None),
@@ -208,6 +218,7 @@ impl Working {
             Key::TransactionById(id) => self.transactions.is_loaded(id),
             Key::Challenge(key) => self.challenges.is_loaded(key),
             Key::Device(key) => self.devices.is_loaded(key),
+            Key::Allowance(key) => self.allowances.is_loaded(key),
             Key::Certificate(id) => self.certificates.is_loaded(id),
             Key::Queued(id) => self.queue.is_loaded(id),
             Key::Unsent(id) => self.unsent.is_loaded(id),
@@ -246,13 +257,15 @@ impl Working {
             self.transactions.into_changes(|record| Record::Transaction(Box::new(record)));
         let queue = self.queue.into_changes(|record| Record::Queued(Box::new(record)));
         let devices = self.devices.into_changes(Record::Device);
+        let allowances = self.allowances.into_changes(Record::Allowance);
         let certificates =
             self.certificates.into_changes(|record| Record::Certificate(Box::new(record)));
         let unsent = self.unsent.into_changes(|record| Record::Unsent(Box::new(record)));
         let passwords = self.passwords.into_changes(|record| Record::Password(Box::new(record)));
         let shelves = self.shelves.into_changes(Record::Shelf);
-        let first = challenges.chain(transactions).chain(queue).chain(devices);
-        first.chain(certificates).chain(unsent).chain(passwords).chain(shelves).collect()
+        let first = challenges.chain(transactions).chain(queue);
+        let more = first.chain(devices).chain(allowances).chain(certificates).chain(unsent);
+        more.chain(passwords).chain(shelves).collect()
     }
 }
 
@@ -355,6 +368,14 @@ impl Keyed for ChallengeRecord {
 }
 
 impl Keyed for DeviceRecord {
+    type Key = Sha256;
+
+    fn key(&self) -> Sha256 {
+        self.key
+    }
+}
+
+impl Keyed for AllowanceRecord {
     type Key = Sha256;
 
     fn key(&self) -> Sha256 {

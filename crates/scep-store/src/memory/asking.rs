@@ -6,7 +6,7 @@ use super::entries::{Device, Holder, TransactionEntry};
 use super::state::{State, room};
 use super::table::Ref;
 use crate::StoreError;
-use crate::answer::{Begun, Outcome, Polled};
+use crate::answer::{Begun, LimitScope, Outcome, Polled};
 use crate::certificate::IssuedCertificate;
 use crate::error::Capacity;
 use crate::ids::{Operator, RequestId, Sha256, TransactionKey};
@@ -158,8 +158,11 @@ impl State {
             let device = self.devices.find_entry(&limit.key());
             let slots = device.map_or(&[][..], |device| &device.slots);
             if let RateDecision::Refuse { retry_after } = rate::decide(slots, limit, now) {
-                return Ok(Begun::RateLimited { retry_after });
+                return Ok(Begun::RateLimited { by: LimitScope::Device, retry_after });
             }
+        }
+        if let Some(refused) = self.used_up(begin, now) {
+            return Ok(refused);
         }
         self.room_for(begin, here, now)?;
 
@@ -173,7 +176,8 @@ impl State {
         let slot = begin.device_limit.map(|limit| self.take_slot(&limit, ends, now));
         let replay_window = begin.terms.replay_window();
         let hold = Hold { submission, challenge: key, ends };
-        let work = |generation| Work { generation, replay_window, challenge, slot };
+        let allowances = self.take_allowances(begin, now);
+        let work = |generation| Work { generation, replay_window, challenge, slot, allowances };
         Ok(Begun::Fresh(self.take_hold(at, hold, work)))
     }
 
@@ -192,6 +196,7 @@ impl State {
         if begin.device_limit.is_some_and(|limit| self.devices.find(&limit.key()).is_none()) {
             room(&mut self.devices, Capacity::Devices, now)?;
         }
+        self.room_for_allowances(begin, now)?;
         self.certificate_room(now)
     }
 
@@ -212,7 +217,7 @@ impl State {
         TakenSlot { device, slot, window }
     }
 
-    /// Reserves an approved request; it took its slot when it was first reserved.
+    /// Reserves an approved request; it took what it takes of the limits when it was first reserved.
     fn take_approved(&mut self, at: Ref, terms: Terms, now: UnixTime) -> Result<Taken, StoreError> {
         self.certificate_room(now)?;
         let entry = self.transactions.get(at).ok_or(StoreError::Poisoned)?;
@@ -224,7 +229,13 @@ impl State {
         let ends = now.plus(terms.lease());
         let hold = Hold { submission: settled.submission, challenge: settled.challenge, ends };
         let replay_window = terms.replay_window();
-        let work = |generation| Work { generation, replay_window, challenge, slot: None };
+        let work = |generation| Work {
+            generation,
+            replay_window,
+            challenge,
+            slot: None,
+            allowances: Vec::new(),
+        };
         Ok(Taken { reservation: self.take_hold(at, hold, work), csr, operator })
     }
 }

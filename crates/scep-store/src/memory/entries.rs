@@ -4,6 +4,7 @@ use bytes::Bytes;
 use scep_types::UnixTime;
 
 use super::table::{Entry, Ref};
+use crate::allowance::Counted;
 use crate::certificate::IssuedCertificate;
 use crate::ids::{CertificateId, EndpointId, Operator, Sha256, Submission, TransactionKey};
 use crate::notice::NoticeBody;
@@ -51,6 +52,12 @@ pub(super) struct Queued {
 pub(super) struct Device {
     pub(super) key: Sha256,
     pub(super) slots: Vec<Slot>,
+}
+
+/// What is used of an allowance.
+pub(super) struct Used {
+    pub(super) key: Sha256,
+    pub(super) used: Vec<Counted>,
 }
 
 pub(super) struct Certificate {
@@ -131,6 +138,18 @@ impl Entry for Device {
 
     fn ends(&self) -> UnixTime {
         self.slots.iter().map(|slot| slot.ends).max().unwrap_or(BEGINNING)
+    }
+}
+
+impl Entry for Used {
+    type Key = Sha256;
+
+    fn key(&self) -> &Sha256 {
+        &self.key
+    }
+
+    fn ends(&self) -> UnixTime {
+        self.used.iter().map(|counted| counted.ends).max().unwrap_or(BEGINNING)
     }
 }
 

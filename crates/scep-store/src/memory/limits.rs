@@ -14,10 +14,10 @@ pub struct MemoryLimits {
     /// Requests waiting for an operator: about 300 octets each, and the CSR. Default 2,000.
     pub pending_requests: usize,
     /// Devices with a certificate in their rate limit's window: about 200 octets each with up to four certificates, and
-    /// 16 for each one more. Default 1,000,000.
+    /// 16 for each one more. As many allowances, 1,200 octets each, are kept beside them. Default 1,000,000.
     pub devices: usize,
-    /// Certificates that have not expired: about 350 octets each, and the DER and the basis. Requests that were reserved
-    /// before the limit was reached are still committed. Default 100,000.
+    /// Certificates that have not expired: about 700 octets each, and the DER, the basis and twice the device's name. Requests
+    /// that were reserved before the limit was reached are still committed. Default 100,000.
     pub certificates: usize,
     /// Notices neither delivered nor given up: about 300 octets each, and the body. Default 20,000.
     pub notices: usize,
@@ -26,6 +26,10 @@ pub struct MemoryLimits {
     pub passwords: usize,
     /// Issuers that number CRLs: about 100 octets each. Default 1,000.
     pub issuers: usize,
+    /// Events of each kind in the journal; the oldest go first, and none keeps none. Default 1,000.
+    pub events: usize,
+    /// How long an event is kept. Default 30 days.
+    pub event_retention: Duration,
     /// How much longer than its own expiry a used challenge is kept, in case the clock is set back. Default 5 minutes.
     pub clock_tolerance: Duration,
     /// How much longer than its validity a certificate is kept, so that a revoked one stands on at least one CRL more
@@ -44,6 +48,8 @@ impl Default for MemoryLimits {
             notices: 20_000,
             passwords: 20_000,
             issuers: 1_000,
+            events: 1_000,
+            event_retention: Duration::from_secs(30 * 86_400),
             clock_tolerance: Duration::from_secs(5 * 60),
             certificate_retention: Duration::from_secs(8 * 86_400),
         }

@@ -9,16 +9,23 @@ use crate::answer::{Begun, PendingRequest, Polled};
 use crate::certificate::{
     IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate,
 };
+use crate::error::{Argument, within};
 use crate::ids::{CertificateId, EndpointId, Operator, RequestId, Sha256, TransactionKey};
+use crate::journal::{Event, EventKind, EventPage, NewEvent};
+use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
 use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
+use crate::time::before;
 use crate::{EnrolmentStore, StoreError};
 
+mod allowances;
 mod asking;
 mod entries;
+mod journal;
 mod limits;
+mod lookup;
 mod operating;
 mod outbox;
 mod passwords;
@@ -159,6 +166,15 @@ impl EnrolmentStore for MemoryStore {
         Ok(self.state()?.certificate(id))
     }
 
+    async fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        Ok(self.state()?.certificates_of(of, page, now))
+    }
+
     async fn revoke(
         &self,
         id: &CertificateId,
@@ -226,6 +242,24 @@ impl EnrolmentStore for MemoryStore {
         now: UnixTime,
     ) -> Result<Withdrawn, StoreError> {
         Ok(self.state()?.withdraw_password(endpoint, key, now))
+    }
+
+    async fn record_events(&self, events: &[NewEvent], now: UnixTime) -> Result<(), StoreError> {
+        within(Argument::EventBatch, events.len() as u64, 0, NewEvent::MAX_BATCH as u64)?;
+        let mut state = self.state()?;
+        let (most, keep) = (state.limits.events, state.limits.event_retention);
+        state.journal.record(events, most, before(now, keep));
+        Ok(())
+    }
+
+    async fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<Event>, StoreError> {
+        let state = self.state()?;
+        Ok(state.journal.page(kind, page, before(now, state.limits.event_retention)))
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

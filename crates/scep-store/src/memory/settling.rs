@@ -48,6 +48,7 @@ impl State {
             self.queue_notice(&mut issued, notice, ends, now);
         }
         let csr_info = held.submission.csr_info;
+        self.index.insert(&issued);
         let entry = Certificate { issued, csr_info, ends };
         let certificate = self.certificates.insert(entry).ok_or(StoreError::Poisoned)?;
         if let Some(used) = held.challenge {
@@ -148,16 +149,20 @@ impl State {
         if self.certificates.get(at).is_some_and(|found| now < found.ends) {
             return true;
         }
-        self.certificates.remove(at);
-        self.revoked.remove(id);
+        if let Some(ended) = self.certificates.remove(at) {
+            self.forget_certificate(&ended.issued);
+        }
         false
     }
 
     /// Gives back all that a reservation took.
     fn undo(&mut self, at: Ref) {
         let work = self.end_hold(at);
-        if let Some(taken) = work.and_then(|work| work.slot) {
-            self.give_slot_back(&taken);
+        if let Some(work) = work {
+            self.give_allowances_back(&work.allowances);
+            if let Some(taken) = work.slot {
+                self.give_slot_back(&taken);
+            }
         }
         let entry = self.transactions.get(at);
         if entry.is_some_and(|entry| entry.transaction.settled.is_none()) {

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use scep_types::UnixTime;
 
-use super::entries::{Certificate, Challenge, Device, Holder, Password, Queued, TransactionEntry};
+use super::entries::{
+    Certificate, Challenge, Device, Holder, Password, Queued, TransactionEntry, Used,
+};
+use super::journal::Journal;
 use super::limits::{MemoryLimits, MemoryUsage};
+use super::lookup::Index;
 use super::outbox::Outbox;
 use super::table::{Entry, Ref, Table};
 use crate::StoreError;
-use crate::certificate::Revocation;
+use crate::certificate::{IssuedCertificate, Revocation};
 use crate::error::Capacity;
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::password::Shelved;
@@ -26,12 +30,15 @@ pub(super) struct State {
     pub(super) transactions: Table<TransactionEntry>,
     pub(super) queue: Table<Queued>,
     pub(super) devices: Table<Device>,
+    pub(super) allowances: Table<Used>,
     pub(super) certificates: Table<Certificate>,
+    pub(super) index: Index,
     pub(super) revoked: BTreeMap<CertificateId, Revocation>,
     pub(super) outbox: Outbox,
     pub(super) passwords: Table<Password>,
     /// Those of each endpoint that may be live.
     pub(super) shelves: HashMap<EndpointId, Vec<Shelved>>,
+    pub(super) journal: Journal,
     pub(super) crl_numbers: HashMap<Sha256, u64>,
     generation: u64,
 }
@@ -43,11 +50,14 @@ impl State {
             transactions: Table::new(limits.transactions),
             queue: Table::new(limits.pending_requests),
             devices: Table::new(limits.devices),
+            allowances: Table::new(limits.devices),
             certificates: Table::new(limits.certificates),
+            index: Index::default(),
             revoked: BTreeMap::new(),
             outbox: Outbox::new(limits.notices),
             passwords: Table::new(limits.passwords),
             shelves: HashMap::new(),
+            journal: Journal::default(),
             crl_numbers: HashMap::new(),
             generation: 0,
             limits,
@@ -59,7 +69,7 @@ impl State {
             challenges: self.challenges.len(),
             transactions: self.transactions.len(),
             pending_requests: self.queue.len(),
-            devices: self.devices.len(),
+            devices: self.devices.len().saturating_add(self.allowances.len()),
             certificates: self.certificates.len(),
             notices: self.outbox.len(),
             passwords: self.passwords.len(),
@@ -75,6 +85,7 @@ impl State {
             self.queue.remove_ended(now);
             self.devices.remove_ended(now);
             self.passwords.remove_ended(now);
+            self.allowances.remove_ended(now);
             self.outbox.sweep(now);
             self.sweep_certificate(now);
         }
@@ -82,16 +93,25 @@ impl State {
 
     /// Refuses if another certificate could not be kept.
     pub(super) fn certificate_room(&mut self, now: UnixTime) -> Result<(), StoreError> {
-        if !self.certificates.has_room() {
-            self.sweep_certificate(now);
+        while !self.certificates.has_room() {
+            if !self.sweep_certificate(now) {
+                let limit = self.certificates.limit();
+                return Err(StoreError::Full { what: Capacity::Certificates, limit });
+            }
         }
-        room(&mut self.certificates, Capacity::Certificates, now)
+        Ok(())
     }
 
-    fn sweep_certificate(&mut self, now: UnixTime) {
-        if let Some(ended) = self.certificates.remove_ended(now) {
-            self.revoked.remove(&ended.issued.certificate.id);
-        }
+    /// Removes one certificate that has ended; whether there was one.
+    fn sweep_certificate(&mut self, now: UnixTime) -> bool {
+        let ended = self.certificates.remove_ended(now);
+        ended.inspect(|ended| self.forget_certificate(&ended.issued)).is_some()
+    }
+
+    /// A certificate is not found any more.
+    pub(super) fn forget_certificate(&mut self, issued: &IssuedCertificate) {
+        self.revoked.remove(&issued.certificate.id);
+        self.index.remove(issued);
     }
 
     /// Reserves a transaction: the hold and what settling it takes; its challenge is taken with it.

@@ -14,14 +14,16 @@ use std::time::Duration;
 
 use scep_types::UnixTime;
 
-use crate::certificate::RevokedCertificate;
+use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
     Backend, Care, Cell, Durable, Occupancy, QueuedRecord, StoreLimits, Table, Verb, Working, fresh,
 };
 use crate::ids::{CertificateId, EndpointId, Sha256};
+use crate::journal::{Event, EventKind, EventPage, NewEvent, of_kind};
+use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::sql::{
-    CRL_ISSUERS, Counts, DUE, NEXT_CRL_NUMBER, PURGE_EVERY, PURGED, REVOKED, Statements,
-    issuer_room,
+    CRL_ISSUERS, Counts, DUE, EVENTS, NEXT_CRL_NUMBER, NEXT_EVENTS, PURGE_EVERY, PURGED, REVOKED,
+    Statements, event_writes, issuer_room,
 };
 use crate::{Cause, StoreError};
 
@@ -143,6 +145,35 @@ impl Backend for Postgres {
         rows.into_iter().map(CertificateId::from_cells).collect()
     }
 
+    async fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        let (sql, cells) = crate::sql::page(of, page, now);
+        let rows = self.0.query(&sql, &cells).await?;
+        rows.into_iter().map(IssuedCertificate::from_cells).collect()
+    }
+
+    async fn record(&self, events: Vec<NewEvent>, now: UnixTime) -> Result<(), StoreError> {
+        for kind in EventKind::ALL {
+            self.0.record(kind, &of_kind(&events, kind), now).await?;
+        }
+        Ok(())
+    }
+
+    async fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cells = crate::sql::event_page(kind, page, &self.0.limits, now);
+        let rows = self.0.query(EVENTS, &cells).await?;
+        rows.into_iter().map(Event::from_cells).collect()
+    }
+
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {
         let issuer = [Cell::digest(issuer)];
         let rows = self.0.query(CRL_ISSUERS, &issuer).await?;
@@ -212,6 +243,24 @@ impl Shared {
             }
         }
         Err(contended())
+    }
+
+    /// Each statement is a transaction of its own: what a failure cuts off are events, and numbers without one.
+    async fn record(
+        &self,
+        kind: EventKind,
+        events: &[&NewEvent],
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        if events.is_empty() || self.limits.events == 0 {
+            return Ok(());
+        }
+        let numbers = [Cell::number(kind.number()), Cell::number(events.len() as u64)];
+        let last = number(self.query(NEXT_EVENTS, &numbers).await?.pop().as_deref())?;
+        for (sql, cells) in event_writes(kind, events, last, &self.limits, now) {
+            self.query(&sql, &cells).await?;
+        }
+        Ok(())
     }
 
     async fn make_room(&self, now: UnixTime) -> Result<(), StoreError> {

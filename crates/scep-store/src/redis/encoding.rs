@@ -2,6 +2,7 @@
 
 use scep_types::UnixTime;
 
+use super::places;
 use crate::StoreError;
 use crate::durable::{Cell, Change, Key, Lookup, Record, Table, UnsentRecord};
 use crate::ids::{CertificateId, EndpointId, SerialNumber, Sha256};
@@ -38,8 +39,9 @@ pub(super) fn change(change: &Change) -> Option<Written> {
     let field = field(cells.get(..table.key_cells())?);
     let entry = match (table, record) {
         (Table::Transactions, _) => name(cells.get(1..3)?),
-        (Table::Certificates, Record::Certificate(found)) if found.issued.revocation.is_some() => {
-            field.clone()
+        (Table::Certificates, Record::Certificate(found)) => {
+            let revoked = if found.issued.revocation.is_some() { b'r' } else { b'-' };
+            [&[revoked], places::packed(&found.issued).as_slice()].concat()
         }
         (Table::Notices, Record::Unsent(unsent)) => due_entry(unsent),
         _ => Vec::new(),
@@ -94,9 +96,15 @@ fn due_at(endpoint: &EndpointId, due: UnixTime) -> Vec<u8> {
     entry
 }
 
+/// What a later version added to a record is not written while it is nothing, so that those of an earlier one stay as they are.
 fn encode(record: &Record) -> Vec<u8> {
     let mut octets = vec![VERSION];
-    for cell in record.cells() {
+    let mut cells = record.cells();
+    let first = record.table().first_columns();
+    while cells.len() > first && cells.last() == Some(&Cell::Null) {
+        cells.pop();
+    }
+    for cell in cells {
         match cell {
             Cell::Null => octets.push(NULL),
             Cell::Integer(number) => {
@@ -119,6 +127,9 @@ pub(super) fn decode(table: Table, octets: &[u8]) -> Result<Record, StoreError> 
         let (cell, after) = read(*kind, after).ok_or(StoreError::Poisoned)?;
         cells.push(cell);
         rest = after;
+    }
+    if cells.len() >= table.first_columns() {
+        cells.resize(table.columns().len(), Cell::Null);
     }
     Record::from_cells(table, cells)
 }

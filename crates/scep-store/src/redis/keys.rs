@@ -1,6 +1,7 @@
 //! The names of all keys. One hash tag, so that a script may touch them together on a cluster.
 
 use crate::durable::Table;
+use crate::journal::EventKind;
 
 pub(super) struct Keys {
     tag: String,
@@ -27,6 +28,19 @@ impl Keys {
         self.named("due")
     }
 
+    /// Certificates by key and by device.
+    pub(super) fn places(&self) -> String {
+        self.named("places")
+    }
+
+    pub(super) fn events(&self, kind: EventKind) -> String {
+        format!("{}:journal:{}", self.tag, kind.number())
+    }
+
+    pub(super) fn event_numbers(&self) -> String {
+        self.named("journal_numbers")
+    }
+
     pub(super) fn crl_numbers(&self) -> String {
         self.named("crl_numbers")
     }
@@ -47,6 +61,7 @@ impl Keys {
         keys.extend([self.named("names_by_id"), self.revoked(), self.due()]);
         keys.push(self.named("due_by_certificate"));
         keys.extend(Table::ALL.iter().map(|table| self.ends(*table)));
+        keys.extend([self.places(), self.named("places_by_certificate")]);
         keys
     }
 

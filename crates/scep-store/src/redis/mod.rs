@@ -1,9 +1,12 @@
 //! Redis and Valkey: a script to read, and one to write if nothing changed since.
 
 mod encoding;
+mod journal;
 mod keys;
 mod options;
+mod places;
 mod server;
+mod upgrade;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,13 +17,15 @@ use redis::aio::ConnectionManager;
 use redis::{FromRedisValue, Script};
 use scep_types::UnixTime;
 
-use crate::certificate::RevokedCertificate;
+use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
     Backend, Care, Change, Durable, Key, Occupancy, QueuedRecord, Record, Stop, Table, Verb,
     Working, fresh,
 };
 use crate::error::Capacity;
 use crate::ids::{CertificateId, EndpointId, Sha256};
+use crate::journal::{Event, EventKind, EventPage, NewEvent};
+use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::{Cause, StoreError};
 
 use keys::Keys;
@@ -58,6 +63,7 @@ struct Scripts {
     write: Script,
     purge: Script,
     crl_number: Script,
+    journal: Script,
 }
 
 /// What a verb came to.
@@ -85,7 +91,9 @@ impl Durable<Redis> {
         server::check(&mut connection, options.persistence).await?;
         server::check_version(&mut connection, &keys).await?;
         let (scripts, verbs) = (Scripts::new(), AtomicU64::new(0));
-        Ok(Self::on(Redis(Arc::new(Shared { connection, options, keys, scripts, verbs }))))
+        let shared = Shared { connection, options, keys, scripts, verbs };
+        upgrade::upgrade(&shared).await?;
+        Ok(Self::on(Redis(Arc::new(shared))))
     }
 
     /// Whether [`connect`](Self::connect) would succeed; it writes nothing.
@@ -162,6 +170,46 @@ impl Backend for Redis {
         command.arg(self.0.keys.due()).arg(first).arg(last).arg("LIMIT").arg(0).arg(most);
         let entries: Vec<Vec<u8>> = self.0.ask(&command).await?;
         entries.iter().map(|entry| encoding::certificate_of(entry, endpoint)).collect()
+    }
+
+    async fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        let [mut newest, oldest] = places::range(of, page);
+        let mut live = Vec::new();
+        while live.len() < page.most() {
+            let mut command = redis::cmd("ZREVRANGEBYLEX");
+            command.arg(self.0.keys.places()).arg(newest).arg(&oldest);
+            command.arg("LIMIT").arg(0).arg(page.most());
+            let members: Vec<Vec<u8>> = self.0.ask(&command).await?;
+            let Some(last) = members.last() else { break };
+            newest = places::after(last);
+            let fields = members.iter().map(|member| places::field(of, member));
+            let fields = fields.collect::<Result<Vec<_>, _>>()?;
+            let records = self.0.records(Table::Certificates, &fields).await?;
+            live.extend(records.into_iter().filter_map(|record| match record {
+                Record::Certificate(found) if now < found.ends => Some(found.issued),
+                _ => None,
+            }));
+        }
+        live.truncate(page.most());
+        Ok(live)
+    }
+
+    async fn record(&self, events: Vec<NewEvent>, now: UnixTime) -> Result<(), StoreError> {
+        self.record_events(&events, now).await
+    }
+
+    async fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.page_of_events(kind, page, now).await
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {
@@ -303,6 +351,7 @@ impl Scripts {
             write: Script::new(include_str!("write.lua")),
             purge: Script::new(include_str!("purge.lua")),
             crl_number: Script::new(include_str!("crl-number.lua")),
+            journal: Script::new(include_str!("journal.lua")),
         }
     }
 }

@@ -10,6 +10,14 @@ for kind = 1, 8 do
             redis.call('HDEL', KEYS[10], field)
         elseif kind == 5 then
             redis.call('ZREM', KEYS[11], field)
+            local places, i = redis.call('HGET', KEYS[23], field), 1
+            while places and i < #places do
+                local high, low = string.byte(places, i, i + 1)
+                local last = i + 1 + high * 256 + low
+                redis.call('ZREM', KEYS[22], string.sub(places, i + 2, last))
+                i = last + 1
+            end
+            redis.call('HDEL', KEYS[23], field)
         elseif kind == 6 then
             local due = redis.call('HGET', KEYS[13], field)
             if due then

@@ -12,7 +12,7 @@ use crate::error::Unfit;
 use crate::{Cause, StoreError};
 
 /// Of the records; a newer program writes a higher one.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 pub(super) async fn connect(
     url: &str,
@@ -78,15 +78,31 @@ pub(super) async fn read_version(
     connection: &mut ConnectionManager,
     keys: &Keys,
 ) -> Result<(), StoreError> {
-    let mut command = redis::cmd("GET");
-    let found: Option<u64> =
-        command.arg(keys.version()).query_async(connection).await.map_err(unavailable)?;
-    match found {
-        Some(found) if found != VERSION => {
+    match version(connection, keys).await? {
+        Some(found) if found > VERSION => {
             Err(StoreError::Unfit(Unfit::NewerSchema { found, known: VERSION }))
         }
         _ => Ok(()),
     }
+}
+
+/// Of the records that are there, if there are any.
+pub(super) async fn version(
+    connection: &mut ConnectionManager,
+    keys: &Keys,
+) -> Result<Option<u64>, StoreError> {
+    let mut command = redis::cmd("GET");
+    command.arg(keys.version()).query_async(connection).await.map_err(unavailable)
+}
+
+/// All records are of this version.
+pub(super) async fn write_version(
+    connection: &mut ConnectionManager,
+    keys: &Keys,
+) -> Result<(), StoreError> {
+    let mut command = redis::cmd("SET");
+    command.arg(keys.version()).arg(VERSION);
+    command.query_async(connection).await.map_err(unavailable)
 }
 
 async fn setting(connection: &mut ConnectionManager, name: &str) -> Result<String, StoreError> {

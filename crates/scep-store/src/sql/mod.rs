@@ -5,6 +5,8 @@
 //! writes, or inserted it.
 
 mod counts;
+mod journal;
+mod lookup;
 mod statements;
 
 use crate::StoreError;
@@ -12,6 +14,8 @@ use crate::durable::{Cell, Lookup, StoreLimits, Table};
 use crate::error::{Capacity, Unfit};
 
 pub(crate) use counts::Counts;
+pub(crate) use journal::{EVENTS, NEXT_EVENTS, page as event_page, writes as event_writes};
+pub(crate) use lookup::page;
 pub(crate) use statements::Statements;
 
 /// The schema, a step a version; a database at version `n` gets the steps after the `n`th.

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use scep_types::UnixTime;
 
 use crate::StoreError;
-use crate::certificate::RevokedCertificate;
+use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
     Backend, Care, Cell, Durable, Occupancy, QueuedRecord, StoreLimits, Verb, Working, fresh,
 };
 use crate::ids::{CertificateId, EndpointId, Sha256};
-use crate::sql::{DUE, REVOKED, Statements};
+use crate::journal::{Event, EventKind, EventPage, NewEvent};
+use crate::lookup::{CertificatePage, CertificatesOf};
+use crate::sql::{DUE, EVENTS, REVOKED, Statements};
 
 use connection::Connection;
 pub use options::{SqliteOptions, Synchronous};
@@ -106,6 +108,32 @@ impl Backend for Sqlite {
         let cells = [Cell::text(endpoint.as_str()), Cell::time(now), Cell::number(most as u64)];
         let rows = self.readers.ask(move |reader| reader.query(DUE, &cells)).await?;
         rows.into_iter().map(CertificateId::from_cells).collect()
+    }
+
+    async fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        let (sql, cells) = crate::sql::page(of, page, now);
+        let rows = self.readers.ask(move |reader| reader.query(&sql, &cells)).await?;
+        rows.into_iter().map(IssuedCertificate::from_cells).collect()
+    }
+
+    async fn record(&self, events: Vec<NewEvent>, now: UnixTime) -> Result<(), StoreError> {
+        self.writer.ask(Care::Passing, move |session| session.record(&events, now)).await
+    }
+
+    async fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<Event>, StoreError> {
+        let cells = crate::sql::event_page(kind, page, &self.limits, now);
+        let rows = self.readers.ask(move |reader| reader.query(EVENTS, &cells)).await?;
+        rows.into_iter().map(Event::from_cells).collect()
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

@@ -9,9 +9,10 @@ use super::options::Synchronous;
 use crate::StoreError;
 use crate::durable::{Cell, Change, StoreLimits, Table, Verb, Working, fresh};
 use crate::ids::Sha256;
+use crate::journal::{EventKind, NewEvent, of_kind};
 use crate::sql::{
-    CREATE_VERSION, CRL_ISSUERS, Counts, MIGRATIONS, NEXT_CRL_NUMBER, PURGE_EVERY, PURGED,
-    READ_VERSION, Statements, WRITE_VERSION, pending_migrations,
+    CREATE_VERSION, CRL_ISSUERS, Counts, MIGRATIONS, NEXT_CRL_NUMBER, NEXT_EVENTS, PURGE_EVERY,
+    PURGED, READ_VERSION, Statements, WRITE_VERSION, event_writes, pending_migrations,
 };
 
 /// Whether there is a table of the version.
@@ -87,6 +88,31 @@ impl Session {
         let number = self.connection.number(NEXT_CRL_NUMBER, &issuer);
         let number = number.and_then(|number| number.ok_or(StoreError::Poisoned));
         number.map_err(|error| self.fail(error))
+    }
+
+    pub(super) fn record(&mut self, events: &[NewEvent], now: UnixTime) -> Result<(), StoreError> {
+        for kind in EventKind::ALL {
+            let events = of_kind(events, kind);
+            self.record_kind(kind, &events, now).map_err(|error| self.fail(error))?;
+        }
+        Ok(())
+    }
+
+    fn record_kind(
+        &self,
+        kind: EventKind,
+        events: &[&NewEvent],
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        if events.is_empty() || self.limits.events == 0 {
+            return Ok(());
+        }
+        let numbers = [Cell::number(kind.number()), Cell::number(events.len() as u64)];
+        let last = self.connection.number(NEXT_EVENTS, &numbers)?.ok_or(StoreError::Poisoned)?;
+        for (sql, cells) in event_writes(kind, events, last, &self.limits, now) {
+            self.connection.execute(&sql, &cells)?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {

@@ -21,6 +21,7 @@ fn small() -> Store {
     limits.issuers = crate::suite::room::ISSUERS;
     limits.notices = crate::suite::room::NOTICES;
     limits.passwords = crate::suite::room::PASSWORDS;
+    limits.events = crate::suite::room::EVENTS;
     Arc::new(MemoryStore::new(limits))
 }
 

@@ -101,6 +101,44 @@ async fn a_server_without_the_replicas_that_must_hear_commits_nothing_for_sure()
     assert!(matches!(committed, Err(StoreError::Unavailable(_))), "{committed:?}");
 }
 
+#[tokio::test]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn certificates_of_version_1_are_found_by_key_once_a_node_of_this_version_started() {
+    let redis = Redis::start(memory_folder(), Redis::DURABLE);
+    let options = RedisOptions::default().with_prefix("old");
+    let store: Store = Arc::new(node(&redis.url(), options.clone()).await);
+    for serial in 0..600 {
+        issue(&store, &request(&format!("{serial}"), 1, serial), serial, at(0)).await;
+    }
+    let mut raw = ::redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    let mut run = |command: &str, arguments: &[&str]| {
+        ::redis::cmd(command).arg(arguments).query::<()>(&mut raw).unwrap();
+    };
+    // As version 1 left it.
+    run("DEL", &["{old}:places", "{old}:places_by_certificate"]);
+    run("SET", &["{old}:version", "1"]);
+    let page = scep_store::CertificatePage::newest(10).unwrap();
+    let of = scep_store::CertificatesOf::Key(digest(b'p', 7));
+    assert_eq!(store.certificates(&of, &page, at(1)).await, Ok(vec![]));
+    let store: Store = Arc::new(node(&redis.url(), options).await);
+    for serial in [0, 7, 599] {
+        let of = scep_store::CertificatesOf::Key(digest(b'p', serial));
+        let found = store.certificates(&of, &page, at(1)).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].certificate, certificate(serial));
+    }
+    let version: u64 = ::redis::cmd("GET").arg("{old}:version").query(&mut raw).unwrap();
+    assert_eq!(version, 2);
+    run_newer(&mut raw);
+    let options = RedisOptions::default().with_prefix("old");
+    let refused = RedisStore::connect(&redis.url(), options).await.err();
+    assert_eq!(refused, Some(StoreError::Unfit(Unfit::NewerSchema { found: 3, known: 2 })));
+}
+
+fn run_newer(raw: &mut ::redis::Connection) {
+    ::redis::cmd("SET").arg("{old}:version").arg(3).query::<()>(raw).unwrap();
+}
+
 /// New keys under this many nodes.
 async fn nodes(redis: &Redis, count: usize) -> Store {
     let prefix = redis.new_prefix();

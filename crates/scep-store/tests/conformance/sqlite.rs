@@ -57,44 +57,6 @@ async fn what_was_answered_is_there_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_file_of_version_1_is_brought_up_to_date_and_keeps_its_rows() {
-    let folder = memory_folder();
-    let path = folder.path().join("scep.sqlite");
-    let first = request("t", 1, 1).with_challenge(challenge(1));
-    {
-        let store = open(folder.path(), StoreLimits::default());
-        issue(&store, &first, 7, at(0)).await;
-    }
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    // What version 2 added goes, and what is left is version 1 to the letter.
-    connection
-        .execute_batch(
-            "DROP TABLE passwords; DROP TABLE shelves; UPDATE schema_version SET version = 1;",
-        )
-        .unwrap();
-    let as_it_was = rusqlite::Connection::open_in_memory().unwrap();
-    as_it_was.execute_batch(include_str!("../../src/sql/schema-1.sql")).unwrap();
-    assert_eq!(schema(&connection), schema(&as_it_was));
-    drop(connection);
-
-    assert_eq!(SqliteStore::probe(&path), Ok(()));
-    let store = open(folder.path(), StoreLimits::default());
-    assert!(is_same_certificate(&store.begin(&first, at(2)).await.unwrap(), 7));
-    let password = crate::suite::passwords::password(1);
-    store.add_password(&password, 1, at(2)).await.unwrap();
-    let reopened = open(folder.path(), StoreLimits::default());
-    assert_eq!(reopened.password(&password.key).await, Ok(Some(password)));
-}
-
-/// The statements that made the tables and indexes, but the version's.
-fn schema(connection: &rusqlite::Connection) -> Vec<String> {
-    let sql = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'schema_version' ORDER BY name";
-    let mut statement = connection.prepare(sql).unwrap();
-    let rows = statement.query_map((), |row| row.get(0)).unwrap();
-    rows.collect::<Result<_, _>>().unwrap()
-}
-
-#[tokio::test]
 async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     let folder = memory_folder();
     let path = folder.path().join("scep.sqlite");
@@ -109,6 +71,32 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     assert!(known < 99);
     let version = connection.query_row("SELECT version FROM schema_version", (), |row| row.get(0));
     assert_eq!(version, Ok(99));
+}
+
+#[tokio::test]
+async fn a_file_of_version_1_is_brought_up_to_date_and_keeps_its_rows() {
+    let folder = memory_folder();
+    let path = folder.path().join("scep.sqlite");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(include_str!("version-1.sql")).unwrap();
+    drop(connection);
+    assert_eq!(SqliteStore::probe(&path), Ok(()));
+    let store = open(folder.path(), StoreLimits::default());
+    let first = request("t", 1, 1).with_challenge(challenge(1));
+    assert!(is_same_certificate(&store.begin(&first, at(2)).await.unwrap(), 7));
+    let of = scep_store::CertificatesOf::Key(digest(b'p', 7));
+    let page = scep_store::CertificatePage::newest(10).unwrap();
+    let found = store.certificates(&of, &page, at(2)).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].certificate, certificate(7));
+    assert_eq!(found[0].revocation, Some(scep_store::Revocation { at: at(1), reason: 1 }));
+    let held = scep_store::Reservation::new(123, 456); // of a node that ran before
+    store.commit(held, certificate(8), None, at(2)).await.unwrap();
+    let password = crate::suite::passwords::password(1);
+    store.add_password(&password, 1, at(2)).await.unwrap();
+    assert_eq!(store.password(&password.key).await, Ok(Some(password)));
+    drop(store);
+    assert!(SqliteStore::open(&path, SqliteOptions::default()).is_ok());
 }
 
 #[tokio::test]

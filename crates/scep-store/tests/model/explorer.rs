@@ -12,10 +12,10 @@ use super::{Op, Pair};
 /// What a device or an attacker asks: the same request, its CSR under another transaction, another CSR with the same
 /// challenge, and one without a challenge.
 const ASKS: [Ask; 4] = [
-    Ask { transaction: 0, key: 0, csr: 0, challenge: Some(2), limited: false },
-    Ask { transaction: 1, key: 0, csr: 0, challenge: Some(2), limited: false },
-    Ask { transaction: 2, key: 1, csr: 1, challenge: Some(2), limited: false },
-    Ask { transaction: 0, key: 0, csr: 2, challenge: None, limited: true },
+    Ask { transaction: 0, key: 0, csr: 0, challenge: Some(2), limited: false, counted: false },
+    Ask { transaction: 1, key: 0, csr: 0, challenge: Some(2), limited: false, counted: false },
+    Ask { transaction: 2, key: 1, csr: 1, challenge: Some(2), limited: false, counted: false },
+    Ask { transaction: 0, key: 0, csr: 2, challenge: None, limited: true, counted: false },
 ];
 
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,8 @@ pub(crate) const PENDING: i64 = 15;
 pub(crate) const TOLERANCE: i64 = 7;
 pub(crate) const DEVICE_LIMIT: usize = 2;
 pub(crate) const DEVICE_WINDOW: i64 = 10;
+pub(crate) const ALLOWANCE: usize = 2;
+pub(crate) const ALLOWANCE_WINDOW: i64 = 20;
 /// Until when each challenge is to be remembered.
 pub(crate) const REMEMBER_UNTIL: [i64; 3] = [40, 90, 100_000];
 
@@ -36,6 +38,8 @@ pub(crate) struct Ask {
     pub(crate) csr: u32,
     pub(crate) challenge: Option<usize>,
     pub(crate) limited: bool,
+    /// Whether it counts against the allowance of its endpoint.
+    pub(crate) counted: bool,
 }
 
 /// What a verb answers; reservations are the index of their attempt, certificates their serial number.
@@ -51,6 +55,7 @@ pub(crate) enum Seen {
     Busy(i64),
     Replayed,
     RateLimited(i64),
+    UsedUp(i64),
     Conflict,
     Unknown,
     LeaseLost,
@@ -157,6 +162,9 @@ impl Reference {
         }
         if let Some(wait) = self.limited(ask) {
             return Seen::RateLimited(wait);
+        }
+        if let Some(wait) = self.used_up(ask) {
+            return Seen::UsedUp(wait);
         }
         if let Some(what) = self.full(ask) {
             return Seen::Full(what);
@@ -372,6 +380,19 @@ impl Reference {
         ends.sort_unstable();
         let over = ask.limited && ends.len() >= DEVICE_LIMIT;
         over.then(|| ends[ends.len() - DEVICE_LIMIT] - self.now)
+    }
+
+    /// Whatever was reserved counts for its whole window, unless it was undone.
+    fn used_up(&self, ask: Ask) -> Option<i64> {
+        let taken = |attempt: &&Attempt| {
+            attempt.ask.counted && !attempt.approved && attempt.fate != Fate::Undone
+        };
+        let ends = |attempt: &Attempt| attempt.ends - LEASE + ALLOWANCE_WINDOW;
+        let mut ends: Vec<i64> = self.attempts.iter().filter(taken).map(ends).collect();
+        ends.retain(|ends| self.now < *ends);
+        ends.sort_unstable();
+        let over = ask.counted && ends.len() >= ALLOWANCE;
+        over.then(|| ends[ends.len() - ALLOWANCE] - self.now)
     }
 
     fn full(&self, ask: Ask) -> Option<&'static str> {

@@ -1,12 +1,13 @@
 //! Endpoints as they are written. Each text here is the description of a key in the schema.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::intune::{CrlSettings, IntuneMode};
-use super::values::{Interval, Located, SecretSource};
+use super::values::{Interval, Located, Period, SecretSource};
 
 /// A door: one way to be authorised, one CA, and what may be issued.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -74,6 +75,9 @@ pub(crate) struct Endpoint {
     /// How many certificates a device may have in a while; any number if it is absent.
     #[serde(default)]
     pub(crate) device_allowance: Option<Allowance>,
+    /// How many certificates it may issue in a while, to all devices together; any number if it is absent.
+    #[serde(default)]
+    pub(crate) allowance: Option<Issuance>,
     /// The CRL of the CA, served beside the endpoint; none if it is absent.
     #[serde(default)]
     pub(crate) crl: Option<Located<CrlSettings>>,
@@ -279,6 +283,16 @@ pub(crate) struct Allowance {
     pub(crate) certificates: u32,
     /// In how long.
     pub(crate) window: Interval,
+}
+
+/// How many certificates may be issued in a while; when they are used up, devices are told to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Issuance {
+    /// How many, 1 to 1,000,000.
+    pub(crate) certificates: NonZeroU32,
+    /// In how long.
+    pub(crate) window: Period,
 }
 
 const fn default_replay_window() -> Interval {

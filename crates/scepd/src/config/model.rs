@@ -10,7 +10,7 @@ use scep_ca::ProfileConfig;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Issuance};
 use super::store::Store;
 use super::values::{Interval, Located, Period, SecretSource};
 
@@ -92,6 +92,8 @@ pub(crate) struct Limits {
     pub(crate) per_address: Rate,
     /// Requests from all addresses together, before any RSA operation, more get 503; any number if it is absent.
     pub(crate) global: Option<Rate>,
+    /// How many certificates all endpoints of the store may issue together in a while; any number if it is absent.
+    pub(crate) allowance: Option<Issuance>,
     /// Proxies whose word about the client's address is taken.
     pub(crate) trusted_proxies: Option<TrustedProxies>,
 }
@@ -235,6 +237,7 @@ impl Default for Limits {
             queue: None,
             per_address: Rate { requests: rate(50), per: Period::seconds(1), burst: rate(500) },
             global: None,
+            allowance: None,
             trusted_proxies: None,
         }
     }

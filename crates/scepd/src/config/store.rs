@@ -8,7 +8,7 @@ use scep_store::{MemoryLimits, RedisPersistence, StoreLimits};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::{Interval, Located, SecretSource};
+use super::values::{Interval, Located, Period, SecretSource};
 
 /// Where the state of enrolments is kept.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -27,6 +27,9 @@ pub(crate) struct Store {
     /// How much it may hold; at a limit devices are told to come again.
     #[serde(default)]
     pub(crate) limits: Capacities,
+    /// What happened, for the admin API: decisions and what operators did, of all nodes.
+    #[serde(default)]
+    pub(crate) journal: Journal,
     /// Settings of PostgreSQL.
     #[serde(default)]
     pub(crate) postgres: Option<Located<PostgresSettings>>,
@@ -59,6 +62,16 @@ pub(crate) struct Capacities {
     pub(crate) clock_tolerance: Option<Interval>,
     /// How much longer than its validity a certificate is known.
     pub(crate) certificate_retention: Option<Interval>,
+}
+
+/// The journal of decisions and of what operators did; the oldest ones go first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Journal {
+    /// For how long; 30 days if it is absent.
+    pub(crate) keep: Option<Period>,
+    /// How many of each kind, 100,000 if it is absent, in memory 1,000; 0 switches it off.
+    pub(crate) most: Option<usize>,
 }
 
 /// Settings of PostgreSQL.
@@ -155,13 +168,34 @@ impl Store {
         self.url.as_ref().map_or(0..0, Located::span)
     }
 
+    /// Of a database.
+    pub(crate) fn durable_limits(&self) -> StoreLimits {
+        let mut limits = self.limits.durable();
+        limits.events = self.journal.most.unwrap_or(limits.events);
+        limits.event_retention = self.journal.keep.map_or(limits.event_retention, |time| time.0);
+        limits
+    }
+
+    /// Of the memory.
+    pub(crate) fn memory_limits(&self) -> MemoryLimits {
+        let mut limits = self.limits.memory();
+        limits.events = self.journal.most.unwrap_or(limits.events);
+        limits.event_retention = self.journal.keep.map_or(limits.event_retention, |time| time.0);
+        limits
+    }
+
+    /// Whether what happens is to be written down.
+    pub(crate) fn keeps_journal(&self) -> bool {
+        self.journal.most != Some(0)
+    }
+
     /// All that a reload does not take over, for comparison.
     pub(crate) fn settings(&self) -> impl PartialEq + use<'_> {
         (
             self.url.as_ref().map(Located::value),
             self.password.as_ref().map(Located::value),
             self.roots.as_ref().map(Located::value),
-            self.limits,
+            (self.limits, self.journal),
             self.postgres.as_ref().map(Located::value),
             self.redis.as_ref().map(Located::value),
         )

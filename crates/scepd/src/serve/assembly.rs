@@ -7,8 +7,8 @@ use scep_types::UnixTime;
 
 use super::authorities::Authorities;
 pub(crate) use super::authorities::Generated;
-use super::endpoints::Doors;
 pub(crate) use super::endpoints::{Crl, Door, Expiry};
+use super::endpoints::{Doors, issuance};
 use super::tls::{self, Presented};
 use crate::config::files::Files;
 use crate::config::mistake::Findings;
@@ -32,13 +32,14 @@ impl Assembly {
     /// Reads what the configuration names and builds everything; mistakes and warnings are added to the findings.
     pub(crate) fn new(
         config: &Config,
-        host: Host,
+        mut host: Host,
         generated: Generated,
         now: UnixTime,
         findings: &mut Findings,
     ) -> Self {
         let files = Files::beside(findings.file());
         let state = files.path(&config.state_dir);
+        host.allowance = config.limits.allowance.map(issuance);
         let authorities = Authorities { files: &files, state, generated, now };
         let authorities = authorities.all(config, findings);
         let doors = Doors { config, files: &files, authorities, host, now }.all(findings);

@@ -10,16 +10,16 @@ use scep_ca::{Profile, Profiles, RequestedUse};
 use scep_crypto::aws_lc_rs;
 use scep_proto::server::{CaAnswer, ClientFamily};
 use scep_server::{
-    Authority, CaCertificateShape, ComplianceCheck, CrlPublisher, DeviceAllowance, Endpoint,
-    EndpointConfig, Error, Host, Misconfigured, Mode, OneTimePasswords, QueryPolicy, RenewalPolicy,
-    ReplyChain, SignerBinding,
+    Authority, CaCertificateShape, CertificateAllowance, ComplianceCheck, CrlPublisher,
+    DeviceAllowance, Endpoint, EndpointConfig, Error, Host, Misconfigured, Mode, OneTimePasswords,
+    QueryPolicy, RenewalPolicy, ReplyChain, SignerBinding,
 };
 use scep_types::{AlgorithmPolicy, Certificate, KeyUsage, UnixTime};
 
 use super::authorities::{self, Ready};
 use super::intune::{self, Intune};
 use crate::config::endpoint::{
-    self, Algorithms, CaCertificates, ChallengeCompatibility, ClientFamilyName, ModeName,
+    self, Algorithms, CaCertificates, ChallengeCompatibility, ClientFamilyName, Issuance, ModeName,
     OneTimeMode, QueriesName, Renewal, ReplyChainName, SignedMode, SignerBindingName,
 };
 use crate::config::files::Files;
@@ -353,6 +353,12 @@ fn apply(settings: &endpoint::Endpoint, config: &mut EndpointConfig) {
         certificates: allowance.certificates,
         window: allowance.window.0,
     });
+    config.allowance = settings.allowance.map(issuance);
+}
+
+pub(super) fn issuance(allowance: Issuance) -> CertificateAllowance {
+    let Issuance { certificates, window } = allowance;
+    CertificateAllowance { certificates: certificates.get(), window: window.0 }
 }
 
 fn apply_shapes(settings: &endpoint::Endpoint, config: &mut EndpointConfig) {
@@ -416,6 +422,7 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
         Misconfigured::NothingKept => "keep requests for days: manual = { keep = \"7d\" }",
         Misconfigured::Terms(_) => "use a lease of a second or more",
         Misconfigured::IntuneRenewal => "take `renewal` out: Intune makes each certificate anew",
+        Misconfigured::Allowance(_) => "allow at most 1,000,000 certificates in a window",
         Misconfigured::DeviceAllowance(_) => "allow 1 to 1,000 certificates in a second or more",
         _ => "see `scepd config example`",
     }

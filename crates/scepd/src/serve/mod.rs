@@ -8,6 +8,7 @@ mod descriptors;
 mod endpoints;
 mod first;
 pub(crate) mod intune;
+mod journal;
 mod log;
 mod notify;
 mod server;
@@ -40,6 +41,7 @@ use crate::config::mistake::Findings;
 use crate::config::model::{Config, Limits};
 use assembly::Listening;
 use audit::Trail;
+use journal::Journal;
 use notify::{State, notify};
 use server::Server;
 use watch::Watch;
@@ -69,6 +71,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
     let Some(store) = opened else {
         return explain(&loaded.findings.sorted());
     };
+    if config.store.keeps_journal() {
+        let journal = Journal::start(Arc::clone(&store), runtime.handle());
+        watch.journal.get_or_init(|| journal);
+    }
     let mut host = Host::new(aws_lc_rs::provider(), store);
     host.observer = watch.clone();
     host.execution = Execution::Pool(pool.clone());
@@ -122,6 +128,9 @@ async fn serve(
     }
     acted(&server, "stop");
     server.watch.trail.close();
+    if let Some(journal) = server.watch.journal.get() {
+        journal.close(config.limits.drain.0).await;
+    }
     Ok(())
 }
 

@@ -276,6 +276,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         body_timeout: old.limits.body_timeout,
         per_address: old.limits.per_address,
         global: old.limits.global,
+        allowance: old.limits.allowance,
         ..config.limits.clone()
     };
     let changed = [

@@ -1,15 +1,18 @@
-//! Everything that is known of decisions afterwards: counters, the newest ones with their reasons, the audit trail.
+//! Everything that is known of decisions afterwards: counters, the newest ones with their reasons, the audit trail, the
+//! store's journal.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use intune_challenge::service::KnownCode;
 use prometheus_client::encoding::EncodeLabelSet;
-use scep_server::{Decision, Observer, Outcome};
+use scep_server::{Clock as _, Decision, Observer, Outcome, SystemClock};
+use scep_store::EventKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::audit::Trail;
+use super::journal::Journal;
 
 /// Decisions that are kept in memory.
 const MOST_RECENT: usize = 1_000;
@@ -26,6 +29,8 @@ pub(super) struct Watch {
     denials: Mutex<BTreeMap<DenialLabels, u64>>,
     recent: Mutex<VecDeque<Record>>,
     pub(super) trail: Trail,
+    /// Of the store, if it keeps one.
+    pub(super) journal: OnceLock<Journal>,
 }
 
 /// By what decisions are counted. The values are few: names of endpoints, and labels that the code holds.
@@ -75,7 +80,8 @@ pub(super) struct Record {
 impl Watch {
     pub(super) fn new(trail: Trail) -> Self {
         let (counts, denials) = (Mutex::default(), Mutex::default());
-        Self { counts, denials, recent: Mutex::default(), trail }
+        let (recent, journal) = (Mutex::default(), OnceLock::new());
+        Self { counts, denials, recent, trail, journal }
     }
 
     /// How many decisions there were, by endpoint, outcome and reason.
@@ -93,10 +99,14 @@ impl Watch {
         self.records().iter().rev().take(most).cloned().collect()
     }
 
-    /// Writes what someone did through the admin API, or a signal, into the audit trail.
+    /// Writes what someone did through the admin API, or a signal, into the audit trail and the journal.
     pub(super) fn acted(&self, at: &str, who: &str, what: &str, details: &Value) {
         tracing::info!(who, what, %details, "admin");
-        self.trail.append(&json!({ "at": at, "who": who, "did": what, "details": details }));
+        let line = json!({ "at": at, "who": who, "did": what, "details": details });
+        self.trail.append(&line);
+        if let Some(journal) = self.journal.get() {
+            journal.record(EventKind::Action, SystemClock.now(), &line);
+        }
     }
 
     fn records(&self) -> MutexGuard<'_, VecDeque<Record>> {
@@ -118,6 +128,10 @@ impl Observer for Watch {
         }
         let record = Record::of(decision, reason);
         self.trail.append(&record);
+        // Anyone can send what cannot be read, as much as the rates let in: it must not push out the rest.
+        if let (Some(journal), false) = (self.journal.get(), is_unreadable(decision)) {
+            journal.record(EventKind::Decision, decision.at, &record);
+        }
         let mut recent = self.records();
         if recent.len() >= MOST_RECENT {
             recent.pop_front();
@@ -152,6 +166,10 @@ impl Record {
             basis,
         }
     }
+}
+
+fn is_unreadable(decision: &Decision<'_>) -> bool {
+    matches!(decision.outcome, Outcome::Unreadable { .. })
 }
 
 fn count<L: Ord>(counts: &Mutex<BTreeMap<L, u64>>, labels: L) {

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use crate::support::{PASSWORD, Place, STATIC, Scepd, enrol, renew};
 
 /// Each route, and the least role that may use it.
-const ROUTES: [(&str, &str, &str); 9] = [
+const ROUTES: [(&str, &str, &str); 11] = [
     ("GET", "/api/v1/endpoints", "viewer"),
     ("GET", "/api/v1/counters", "viewer"),
     ("GET", "/api/v1/decisions", "viewer"),
+    ("GET", "/api/v1/actions", "viewer"),
+    ("GET", "/api/v1/certificates", "viewer"),
     ("GET", "/api/v1/pending", "viewer"),
     ("GET", "/metrics", "viewer"),
     ("POST", "/api/v1/pending/00/approve", "operator"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::support::{PASSWORD, Place, STATIC, enrol, http};
+use crate::support::{PASSWORD, Place, STATIC, enrol, http, message};
 
 /// One request in a day after the burst, so that no test depends on how fast it runs.
 fn place(limits: &str) -> Place {
@@ -114,4 +114,36 @@ fn an_address_has_so_many_connections_and_no_more() {
         ask(&mut connect()).is_ok()
     });
     assert!(again);
+}
+
+#[tokio::test]
+async fn when_an_allowance_is_used_up_devices_are_told_to_come_again_and_a_reload_raises_it() {
+    for (setting, reason) in [
+        ("renewal = { allow = { grace = \"0s\" } }\nALLOWANCE", "endpoint_allowance"),
+        ("[limits]\nALLOWANCE\n[admin]", "global_allowance"),
+    ] {
+        let place = Place::new(STATIC);
+        let token = place.token("monitor", "viewer");
+        let before = if reason == "global_allowance" {
+            "[admin]"
+        } else {
+            "renewal = { allow = { grace = \"0s\" } }"
+        };
+        let allowance = "allowance = { certificates = 1, window = \"1d\" }";
+        place.replace(before, &setting.replace("ALLOWANCE", allowance));
+        let mut scepd = place.serve();
+        enrol(scepd.url(), "phone", PASSWORD).await.unwrap();
+        let second = message(scepd.url(), "tablet", PASSWORD).await;
+        let url = format!("{}?operation=PKIOperation", scepd.url());
+        let answer = http().post(&url).body(second.clone()).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(seconds_to_wait(&answer) > 3600);
+        let counters = scepd.get("/api/v1/counters", &token).await;
+        assert!(counters.to_string().contains(reason), "{counters:#}");
+        place.replace("certificates = 1,", "certificates = 2,");
+        scepd.hang_up("reloaded");
+        assert!(!scepd.log().contains("takes effect at the next start"));
+        let answer = http().post(&url).body(second).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
 }

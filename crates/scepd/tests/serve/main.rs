@@ -13,6 +13,7 @@ mod database_tls;
 mod enrolment;
 mod fleet;
 mod intune;
+mod journal;
 mod killed;
 mod limits;
 mod nodes;

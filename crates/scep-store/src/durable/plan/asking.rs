@@ -4,7 +4,7 @@ use bytes::Bytes;
 use scep_types::UnixTime;
 
 use crate::StoreError;
-use crate::answer::{Begun, Outcome, Polled};
+use crate::answer::{Begun, LimitScope, Outcome, Polled};
 use crate::certificate::IssuedCertificate;
 use crate::durable::records::{DeviceRecord, Holder, TransactionRecord};
 use crate::durable::working::{Key, Stop, Verb, Working};
@@ -35,7 +35,8 @@ pub(crate) fn begin(begin: Begin, now: UnixTime) -> Verb<Begun> {
     let name = Key::Transaction(begin.request.transaction.clone());
     let challenge = begin.challenge.map(|used| Key::Challenge(used.key));
     let device = begin.device_limit.map(|limit| Key::Device(limit.key()));
-    let first = [Some(name), challenge, device].into_iter().flatten().collect();
+    let allowances = begin.allowances().map(|(_, allowance)| Key::Allowance(allowance.key()));
+    let first = [Some(name), challenge, device].into_iter().flatten().chain(allowances).collect();
     Verb { now, first, plan: Box::new(move |working| working.begin(&begin, now)) }
 }
 
@@ -185,8 +186,11 @@ impl Working {
             let device = self.devices.get(&limit.key());
             let slots = device.map_or(&[][..], |device| &device.slots);
             if let RateDecision::Refuse { retry_after } = rate::decide(slots, limit, now) {
-                return Ok(Begun::RateLimited { retry_after });
+                return Ok(Begun::RateLimited { by: LimitScope::Device, retry_after });
             }
+        }
+        if let Some(refused) = self.used_up(begin, now)? {
+            return Ok(refused);
         }
         self.room_for(begin, here)?;
 
@@ -196,7 +200,8 @@ impl Working {
         let slot = begin.device_limit.map(|limit| self.take_slot(&limit, ends, now));
         let replay_window = begin.terms.replay_window();
         let hold = Hold { submission, challenge: challenge.map(|used| used.key), ends };
-        let work = |generation| Work { generation, replay_window, challenge, slot };
+        let allowances = self.take_allowances(begin, now);
+        let work = |generation| Work { generation, replay_window, challenge, slot, allowances };
         Ok(Begun::Fresh(self.take_hold(id, hold, work)?))
     }
 
@@ -210,6 +215,7 @@ impl Working {
         if begin.device_limit.is_some_and(|limit| self.devices.get(&limit.key()).is_none()) {
             self.room(Capacity::Devices)?;
         }
+        self.room_for_allowances(begin)?;
         self.room(Capacity::Certificates)
     }
 
@@ -236,7 +242,7 @@ impl Working {
         TakenSlot { device: key, slot, window }
     }
 
-    /// Reserves an approved request; it took its slot when it was first reserved.
+    /// Reserves an approved request; it took what it takes of the limits when it was first reserved.
     fn take_approved(&mut self, id: u64, terms: Terms, now: UnixTime) -> Result<Taken, Stop> {
         self.need([Key::Queued(id)])?;
         self.room(Capacity::Certificates)?;
@@ -249,7 +255,13 @@ impl Working {
         let ends = now.plus(terms.lease());
         let hold = Hold { submission: settled.submission, challenge: settled.challenge, ends };
         let replay_window = terms.replay_window();
-        let work = |generation| Work { generation, replay_window, challenge, slot: None };
+        let work = |generation| Work {
+            generation,
+            replay_window,
+            challenge,
+            slot: None,
+            allowances: Vec::new(),
+        };
         Ok(Taken { reservation: self.take_hold(id, hold, work)?, csr, operator })
     }
 }

@@ -1,8 +1,9 @@
-//! The verbs, each as a function of the records it concerns: the decisions are those of [`transition`](crate::transition)
-//! and [`rate`](crate::rate), what is written follows from them.
+//! The verbs, each as a function of the records it concerns: the decisions are those of [`transition`](crate::transition),
+//! [`rate`](crate::rate) and [`allowance`](crate::allowance), what is written follows from them.
 
 use scep_types::UnixTime;
 
+mod allowances;
 mod asking;
 mod holding;
 mod operating;

@@ -64,11 +64,11 @@ impl Working {
         self.need([Key::Certificate(id)].into_iter().chain(notice.map(|_| Key::Unsent(id))))?;
         // One that ended long ago gives way.
         if self.certificates.get(&id).is_some_and(|found| now < found.ends) {
-            self.undo(held.id);
+            self.undo(held.id)?;
             return Err(StoreError::DuplicateSerial(id).into());
         }
         if notice.is_some() {
-            self.room(Capacity::Notices).inspect_err(|_| self.undo(held.id))?;
+            self.room_or_undo(Capacity::Notices, held.id)?;
         }
         let ends = after(new.not_after.plus(self.limits.certificate_retention));
         let csr_info = held.submission.csr_info;
@@ -104,7 +104,7 @@ impl Working {
         let Held { id, key, submission, challenge, .. } = self.use_up(reservation, now)?;
         self.need([Key::Queued(id)])?;
         if self.queue.get(&id).is_none() {
-            self.room(Capacity::PendingRequests).inspect_err(|_| self.undo(id))?;
+            self.room_or_undo(Capacity::PendingRequests, id)?;
         }
         let NewPending { csr, expires: ends } = pending.clone();
         let challenge_key = challenge.map(|used| used.key);
@@ -144,8 +144,7 @@ impl Working {
 
     fn release(&mut self, reservation: &Reservation, now: UnixTime) -> Result<(), Stop> {
         let id = self.held(reservation, now)?;
-        self.undo(id);
-        Ok(())
+        self.undo(id)
     }
 
     /// Finds what a reservation holds.
@@ -166,16 +165,29 @@ impl Working {
         })
     }
 
-    /// Gives back all that a reservation took.
-    fn undo(&mut self, id: u64) {
-        let work = self.end_hold(id);
-        if let Some(taken) = work.and_then(|work| work.slot) {
+    fn room_or_undo(&mut self, what: Capacity, id: u64) -> Result<(), Stop> {
+        match self.room(what) {
+            Ok(()) => Ok(()),
+            Err(full) => {
+                self.undo(id)?;
+                Err(full.into())
+            }
+        }
+    }
+
+    /// Gives back all that a reservation took. Allowances, which many requests change, are loaded only here.
+    fn undo(&mut self, id: u64) -> Result<(), Stop> {
+        let taken = self.taken_allowances(id);
+        self.need(taken.iter().map(|taken| Key::Allowance(taken.key)))?;
+        self.give_allowances_back(&taken);
+        if let Some(taken) = self.end_hold(id).and_then(|work| work.slot) {
             self.give_slot_back(&taken);
         }
         let entry = self.transactions.get(&id);
         if entry.is_some_and(|entry| entry.transaction.settled.is_none()) {
             self.transactions.remove(&id);
         }
+        Ok(())
     }
 
     /// Whether the slot was not given to another; a caller whose clock is ahead may have taken it.

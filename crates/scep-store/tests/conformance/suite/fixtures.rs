@@ -160,5 +160,6 @@ pub fn small_limits() -> scep_store::StoreLimits {
     limits.issuers = room::ISSUERS;
     limits.notices = room::NOTICES;
     limits.passwords = room::PASSWORDS;
+    limits.events = room::EVENTS;
     limits
 }

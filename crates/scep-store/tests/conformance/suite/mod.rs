@@ -5,10 +5,13 @@
 
 #![expect(unreachable_pub, reason = "each backend's tests include it as a module")]
 
+pub mod allowances;
 pub mod certificates;
 pub mod challenges;
 pub mod fixtures;
+pub mod journal;
 pub mod leases;
+pub mod lookup;
 pub mod matrix;
 pub mod nodes;
 pub mod operators;
@@ -80,6 +83,16 @@ macro_rules! claims {
                 an_approved_request_takes_one_slot_in_all,
                 devices_are_counted_apart,
                 a_rate_limited_request_leaves_its_challenge_free;
+            allowances:
+                an_endpoint_has_its_allowance_whatever_the_devices,
+                all_endpoints_have_one_allowance_together,
+                a_refusal_names_its_limit_and_takes_nothing_of_the_others,
+                a_released_request_gives_its_allowances_back,
+                a_request_that_cannot_be_committed_gives_its_allowances_back,
+                a_rejected_request_and_a_retry_take_one_of_an_allowance,
+                a_dead_holders_allowance_is_free_when_its_window_is_over,
+                an_approved_request_takes_one_of_an_allowance_in_all,
+                an_allowance_of_many_is_admitted_exactly_to_racing_tasks;
             operators:
                 the_queue_shows_what_waits,
                 an_approved_request_is_issued_by_the_first_poll,
@@ -97,6 +110,18 @@ macro_rules! claims {
                 each_issuer_has_its_revoked_certificates_in_order,
                 crl_numbers_rise_for_each_issuer,
                 a_request_for_an_expired_certificate_is_new_but_its_challenge_stays_used;
+            lookup:
+                certificates_of_a_key_come_newest_first_from_all_endpoints,
+                certificates_of_a_device_come_newest_first_whatever_their_keys,
+                pages_show_each_of_many_certificates_once,
+                an_ended_certificate_is_not_found_and_leaves_its_page_to_others,
+                a_found_certificate_says_whether_it_is_revoked;
+            journal:
+                events_of_a_kind_come_newest_first,
+                pages_of_events_show_each_of_many_once,
+                an_event_is_forgotten_when_its_time_is_over,
+                what_is_out_of_bounds_is_not_recorded,
+                racing_nodes_lose_no_event_and_number_each_once;
             outbox:
                 a_notice_is_its_recorders_first_and_then_any_senders,
                 a_certificate_without_a_notice_has_none,
@@ -148,7 +173,8 @@ macro_rules! room_claims {
                 without_room_in_the_queue_a_request_is_released,
                 without_room_for_a_notice_its_certificate_is_not_recorded,
                 without_room_for_a_password_it_refuses_until_one_is_forgotten,
-                without_room_for_an_issuer_it_numbers_no_crl;
+                without_room_for_an_issuer_it_numbers_no_crl,
+                the_oldest_events_of_a_kind_give_way;
         }
     };
 }

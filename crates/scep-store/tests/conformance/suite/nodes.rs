@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scep_store::outbox::Attempted;
 use scep_store::{
-    Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, LeasedNotice,
-    NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword, Operator,
-    PasswordFacts, PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
+    Begin, Begun, CertificateId, CertificatePage, CertificatesOf, EndpointId, EnrolmentStore,
+    Event, EventKind, EventPage, IssuedCertificate, LeasedNotice, NewCertificate, NewEvent,
+    NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword, Operator, PasswordFacts,
+    PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
     RevokedCertificate, Sha256, StoreError, Terms, TransactionKey, Withdrawn,
 };
 use scep_types::UnixTime;
@@ -127,6 +128,15 @@ impl EnrolmentStore for Nodes {
         self.node().certificate_by_serial(id).await
     }
 
+    async fn certificates(
+        &self,
+        of: &CertificatesOf,
+        page: &CertificatePage,
+        now: UnixTime,
+    ) -> Result<Vec<IssuedCertificate>, StoreError> {
+        self.node().certificates(of, page, now).await
+    }
+
     async fn revoke(
         &self,
         id: &CertificateId,
@@ -194,6 +204,19 @@ impl EnrolmentStore for Nodes {
         now: UnixTime,
     ) -> Result<Withdrawn, StoreError> {
         self.node().withdraw_password(endpoint, key, now).await
+    }
+
+    async fn record_events(&self, events: &[NewEvent], now: UnixTime) -> Result<(), StoreError> {
+        self.node().record_events(events, now).await
+    }
+
+    async fn events(
+        &self,
+        kind: EventKind,
+        page: &EventPage,
+        now: UnixTime,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.node().events(kind, page, now).await
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {

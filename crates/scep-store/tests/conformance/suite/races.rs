@@ -14,7 +14,7 @@ fn rounds(modest: u32, full: u32) -> u32 {
 }
 
 /// Runs `tasks` copies of a task together and returns what they return.
-async fn together<T: Send + 'static, F>(tasks: u32, task: impl Fn(u32) -> F) -> Vec<T>
+pub(super) async fn together<T: Send + 'static, F>(tasks: u32, task: impl Fn(u32) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
 {

@@ -1,6 +1,6 @@
 //! The sliding window is exact, and counts only what was not undone.
 
-use scep_store::{Begin, Begun, Outcome};
+use scep_store::{Begin, Begun, LimitScope, Outcome};
 
 use super::fixtures::*;
 
@@ -9,7 +9,8 @@ fn limited(id: u32, limit: u32) -> Begin {
 }
 
 fn refused(retry_after: u64) -> Result<Begun, scep_store::StoreError> {
-    Ok(Begun::RateLimited { retry_after: seconds(retry_after) })
+    let by = LimitScope::Device;
+    Ok(Begun::RateLimited { by, retry_after: seconds(retry_after) })
 }
 
 pub async fn a_window_admits_exactly_its_limit(store: Store) {

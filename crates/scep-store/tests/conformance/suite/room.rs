@@ -8,6 +8,7 @@ use scep_store::{
 };
 
 use super::fixtures::*;
+pub use super::journal::the_oldest_events_of_a_kind_give_way;
 use super::passwords::{password, password_on};
 
 pub const CHALLENGES: usize = 2;
@@ -15,6 +16,7 @@ pub const TRANSACTIONS: usize = 4;
 pub const PENDING_REQUESTS: usize = 2;
 pub const DEVICES: usize = 2;
 pub const CERTIFICATES: usize = 3;
+pub const EVENTS: usize = 10;
 pub const NOTICES: usize = 2;
 pub const PASSWORDS: usize = 2;
 pub const ISSUERS: usize = 2;

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use scep_types::UnixTime;
 
 use super::answer::Answer;
+use crate::serve::journal::Journal;
 use crate::serve::server::Server;
 use crate::serve::watch::{DecisionLabels, DenialLabels, UNKNOWN_CODE};
 
@@ -72,6 +73,8 @@ async fn registry(server: &Server, now: UnixTime) -> Result<Registry, Answer> {
     registry.register("reloads", "Reloads by result", reloads(server));
     let lost = counted(server.watch.trail.lost());
     registry.register("audit_lines_lost", "Audit lines that could not be written", lost);
+    let lost = counted(server.watch.journal.get().map_or(0, Journal::lost));
+    registry.register("journal_events_lost", "Events that are in no journal", lost);
     registry.register(
         "not_after_seconds",
         "When a certificate ends, in seconds since 1970",

@@ -89,7 +89,7 @@ async fn publish(doors: &[Door], of: &Door, now: UnixTime) -> bool {
     !published.is_empty() && published.iter().all(|made| *made)
 }
 
-fn id(door: &Door, serial: &str) -> Option<CertificateId> {
+pub(super) fn id(door: &Door, serial: &str) -> Option<CertificateId> {
     let provider = aws_lc_rs::provider();
     let spki = door.config.authority.ca.issuer.certificate().spki();
     let issuer = provider.digest.digest(DigestAlgorithm::Sha256, spki).ok()?;
@@ -104,15 +104,24 @@ fn content(serial: &str) -> Option<Vec<u8>> {
         return None;
     }
     let padded = if digits.len().is_multiple_of(2) { digits } else { format!("0{digits}") };
-    let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let octets: Option<Vec<u8>> = padded.as_bytes().chunks(2).map(octet).collect();
-    let octets = octets?;
+    let octets = octets(&padded)?;
     let zeros = octets.iter().take_while(|octet| **octet == 0).count();
     let mut content = octets.get(zeros..)?.to_vec();
     if content.first().is_none_or(|first| first & 0x80 != 0) {
         content.insert(0, 0); // it is not negative
     }
     Some(content)
+}
+
+/// The octets that pairs of hexadecimal digits stand for.
+pub(super) fn octets(pairs: &str) -> Option<Vec<u8>> {
+    let octet = |pair: &[u8]| match pair {
+        [high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
+        }
+        _ => None,
+    };
+    pairs.as_bytes().chunks(2).map(octet).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -12,12 +13,10 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Answered};
 use super::tokens::{Role, Token};
-use super::{metrics, page, passwords, pending, revoke};
+use super::{certificates, events, metrics, page, passwords, pending, revoke};
 use crate::serve::assembly::Door;
+use crate::serve::journal::Journal;
 use crate::serve::server::{ReloadError, Server};
-
-/// Decisions that are shown at once.
-const MOST_SHOWN: usize = 200;
 
 /// The API of this server. Each route names the least role that may use it.
 pub(crate) fn router(server: &Arc<Server>) -> Router {
@@ -25,6 +24,8 @@ pub(crate) fn router(server: &Arc<Server>) -> Router {
         ("/api/v1/endpoints", Role::Viewer, get(endpoints)),
         ("/api/v1/counters", Role::Viewer, get(counters)),
         ("/api/v1/decisions", Role::Viewer, get(decisions)),
+        ("/api/v1/actions", Role::Viewer, get(actions)),
+        ("/api/v1/certificates", Role::Viewer, get(show_certificates)),
         ("/api/v1/pending", Role::Viewer, get(list_pending)),
         ("/api/v1/pending/{id}/approve", Role::Operator, post(approve)),
         ("/api/v1/pending/{id}/deny", Role::Operator, post(deny)),
@@ -166,11 +167,31 @@ async fn counters(State(server): State<Arc<Server>>) -> Answered {
         },
         "reloads": { "ok": server.reloads.get(), "failed": server.failed_reloads.get() },
         "audit_lines_lost": server.watch.trail.lost(),
+        "journal_events_lost": server.watch.journal.get().map_or(0, Journal::lost),
     }))
 }
 
-async fn decisions(State(server): State<Arc<Server>>) -> Answered {
-    Answer::ok(json!({ "decisions": server.watch.recent(MOST_SHOWN) }))
+async fn decisions(State(server): State<Arc<Server>>, wanted: Asked<events::Wanted>) -> Answered {
+    events::decisions(&server, &asked(wanted)?, SystemClock.now()).await
+}
+
+async fn actions(State(server): State<Arc<Server>>, wanted: Asked<events::Wanted>) -> Answered {
+    events::actions(&server, &asked(wanted)?, SystemClock.now()).await
+}
+
+async fn show_certificates(
+    State(server): State<Arc<Server>>,
+    wanted: Asked<certificates::Wanted>,
+) -> Answered {
+    certificates::show(&server, &asked(wanted)?, SystemClock.now()).await
+}
+
+/// The query of a URL, or what is wrong with it.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+fn asked<T>(wanted: Asked<T>) -> Result<T, Answer> {
+    let wanted = wanted.map_err(|error| Answer::error(StatusCode::BAD_REQUEST, &error))?;
+    Ok(wanted.0)
 }
 
 async fn list_pending(State(server): State<Arc<Server>>) -> Answered {

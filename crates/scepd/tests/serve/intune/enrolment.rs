@@ -161,7 +161,7 @@ async fn no_secret_token_or_challenge_is_in_the_log_the_audit_trail_or_the_api()
     scepd.hang_up("worst=\"problem\"");
     stage.enrol(Family::Windows, scepd.url()).await.unwrap_err();
     let mut seen = Vec::new();
-    for path in ["/api/v1/endpoints", "/api/v1/decisions", "/metrics"] {
+    for path in ["/api/v1/endpoints", "/api/v1/decisions", "/api/v1/actions", "/metrics"] {
         seen.push(scepd.ask("GET", path, Some(&token), "").await.1);
     }
     scepd.signal("TERM");

@@ -1,0 +1,37 @@
+//! Records of earlier versions, made as those of this one.
+
+use super::Shared;
+use super::encoding;
+use super::server::{VERSION, version, write_version};
+use crate::StoreError;
+use crate::durable::{Care, Change, Table};
+
+/// Records looked at in one round trip.
+const SCANNED: usize = 256;
+
+/// Where to go on, and fields with their values.
+type Scanned = (u64, Vec<(Vec<u8>, Vec<u8>)>);
+
+/// Makes certificates of version 1 known by key and by device. Nodes that start together do it together, to the same effect.
+pub(super) async fn upgrade(shared: &Shared) -> Result<(), StoreError> {
+    let mut connection = shared.connection.clone();
+    if version(&mut connection, &shared.keys).await? == Some(VERSION) {
+        return Ok(());
+    }
+    let mut cursor = 0;
+    loop {
+        let mut command = redis::cmd("HSCAN");
+        command.arg(shared.keys.records(Table::Certificates)).arg(cursor).arg("COUNT").arg(SCANNED);
+        let (next, found): Scanned = shared.ask(&command).await?;
+        for (_, value) in found {
+            let record = encoding::decode(Table::Certificates, &value)?;
+            let change = Change { before: Some(record.clone()), after: Some(record) };
+            // If it is not what it was, another node of this version has changed it, and its places with it.
+            shared.write(&[change], Care::Passing).await?;
+        }
+        if next == 0 {
+            return write_version(&mut connection, &shared.keys).await;
+        }
+        cursor = next;
+    }
+}
