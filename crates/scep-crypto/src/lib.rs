@@ -16,6 +16,7 @@
 //! | signs | RSA (PKCS#1 v1.5 also with SHA-1, PSS), P-256, P-384, P-521, Ed25519 | RSA (SHA-2), P-256, P-384, Ed25519 |
 //! | unwraps keys | RSA PKCS#1 v1.5 and OAEP, 2048 to 8192 bits | – |
 //!
+//! A software key is read from PEM, also from PEM that a passphrase keeps (`SoftwareKey::from_encrypted_pem`).
 //! Keys that must not be in memory stay in a PKCS #11 token (`pkcs11`, feature `pkcs11`): RSA signs and unwraps, P-256, P-384 and
 //! P-521 sign.
 //!

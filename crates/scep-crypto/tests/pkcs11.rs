@@ -9,7 +9,7 @@ use cryptoki::context::Pkcs11;
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
-use scep_crypto::pkcs11::{Error, Token, TokenKey};
+use scep_crypto::pkcs11::{Error, KeyName, Token, TokenKey};
 use scep_types::{
     ContentKey, CryptoError, DecryptionKey, DigestAlgorithm, KeyTransport, SignatureScheme,
     SigningKey,
@@ -72,6 +72,8 @@ fn its_public_half_is_the_keys_own() {
             assert_eq!(SigningKey::spki(&inside), SigningKey::spki(&outside), "{name}");
             assert_eq!(inside.kind(), outside.kind());
         }
+        let by_id = token.named_key(&KeyName::Id(vec![1])).unwrap();
+        assert_eq!(SigningKey::spki(&by_id), SigningKey::spki(&software(KEYS[1])));
     });
 }
 
@@ -179,6 +181,41 @@ fn a_session_that_was_lost_is_opened_again() {
 
 #[test]
 #[ignore = "needs softhsm2"]
+fn a_token_that_was_away_is_used_again_and_no_key_is_taken_for_another() {
+    let name = "a_token_that_was_away_is_used_again_and_no_key_is_taken_for_another";
+    with_a_token(name, |token| {
+        let scheme = SignatureScheme::RsaPkcs1(DigestAlgorithm::Sha256);
+        let names = ["rsa2048-ra", "rsa3072-device"];
+        let keys = names.map(|name| token.key(name).unwrap());
+        let before = keys.each_ref().map(|key| key.sign(scheme, b"message").unwrap());
+        let config = PathBuf::from(std::env::var_os("SOFTHSM2_CONF").unwrap());
+        let (here, gone) = (config.with_file_name("tokens"), config.with_file_name("gone"));
+        for _ in 0..2 {
+            std::fs::rename(&here, &gone).unwrap();
+            let garbage = [0x11; 256];
+            for _ in 0..3 {
+                assert_eq!(keys[0].sign(scheme, b"message"), Err(CryptoError::Unavailable));
+                let unwrapped = keys[0].unwrap_key(KeyTransport::Pkcs1v15, &garbage, &fallback());
+                assert_eq!(
+                    unwrapped.map(|_| ()),
+                    Err(CryptoError::Unavailable),
+                    "not the fallback"
+                );
+            }
+            std::fs::rename(&gone, &here).unwrap();
+            let back = (0..1000).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                keys[1].sign(scheme, b"message").is_ok()
+            });
+            assert!(back, "it does not come back");
+            let after = keys.each_ref().map(|key| key.sign(scheme, b"message").unwrap());
+            assert_eq!(after, before);
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs softhsm2"]
 fn what_is_wrong_is_said() {
     with_a_token("what_is_wrong_is_said", |token| {
         let module = Path::new(MODULE);
@@ -186,9 +223,40 @@ fn what_is_wrong_is_said() {
         assert!(matches!(missing, Error::Module { .. }), "{missing}");
         let no_token = Token::open(module, "another", PIN).unwrap_err();
         assert_eq!(no_token, Error::NoToken { label: "another".to_owned() });
-        assert_eq!(token.key("another").unwrap_err(), Error::NoKey { label: "another".to_owned() });
+        assert_eq!(
+            token.key("another").unwrap_err(),
+            Error::NoKey { key: KeyName::Label("another".to_owned()) }
+        );
         let shown = format!("{token:?} {:?}", ra(&token));
         assert!(!shown.contains(PIN), "{shown}");
+    });
+}
+
+#[test]
+#[ignore = "needs softhsm2"]
+fn a_pin_that_was_changed_is_tried_once() {
+    with_a_token("a_pin_that_was_changed_is_tried_once", |token| {
+        let key = ra(&token);
+        let scheme = SignatureScheme::RsaPkcs1(DigestAlgorithm::Sha256);
+        key.sign(scheme, b"message").unwrap();
+        let client = Pkcs11::new(MODULE).unwrap();
+        let slot = client.get_slots_with_initialized_token().unwrap()[0];
+        let set_pin = |from: &str, to: &str| {
+            let session = client.open_rw_session(slot).unwrap();
+            session.set_pin(&AuthPin::from(from), &AuthPin::from(to)).unwrap();
+            session.logout().unwrap();
+        };
+        set_pin(PIN, "161803");
+        assert_eq!(key.sign(scheme, b"message"), Err(CryptoError::Unavailable));
+        // Were it tried again, it would be right now.
+        let session = client.open_rw_session(slot).unwrap();
+        session.login(UserType::User, Some(&AuthPin::from("161803"))).unwrap();
+        drop(session);
+        set_pin("161803", PIN);
+        assert_eq!(key.sign(scheme, b"message"), Err(CryptoError::Unavailable));
+        drop((key, token));
+        let again = Token::open(Path::new(MODULE), "scep", PIN).unwrap();
+        ra(&again).sign(scheme, b"message").unwrap();
     });
 }
 

@@ -21,6 +21,16 @@ pub struct WorkerPool {
     admissions: Arc<Semaphore>,
     /// Places of `admissions`.
     places: u32,
+    passwords: Passwords,
+}
+
+/// A bound on the workers that derive keys from passwords, and on the requests that wait to.
+///
+/// A stranger says how often the derivation iterates, so one such request may cost as much as hundreds of others.
+#[derive(Debug, Clone)]
+struct Passwords {
+    workers: Arc<Semaphore>,
+    admissions: Arc<Semaphore>,
 }
 
 /// A place in the pool; dropping it frees the place.
@@ -47,7 +57,17 @@ impl WorkerPool {
             workers: Arc::new(Semaphore::new(workers)),
             admissions: Arc::new(Semaphore::new(admissions)),
             places,
+            passwords: Passwords::new(workers / 4),
         }
+    }
+
+    /// The same pool, of which at most so many workers derive keys from passwords at a time; a quarter, and at least one, unless
+    /// said otherwise.
+    ///
+    /// Before each of them 16 such requests may wait; more are told to come again, before anything is derived for them.
+    #[must_use]
+    pub fn with_password_workers(self, workers: NonZeroUsize) -> Self {
+        Self { passwords: Passwords::new(workers.get()), ..self }
     }
 
     /// Waits until no request is at work, and takes no more from then on.
@@ -60,6 +80,20 @@ impl WorkerPool {
             all.forget();
         }
         self.admissions.close();
+    }
+}
+
+impl Passwords {
+    /// Requests that may wait for each worker: some seconds of the dearest derivations.
+    const QUEUE_PER_WORKER: usize = 16;
+
+    fn new(workers: usize) -> Self {
+        let workers = workers.clamp(1, Semaphore::MAX_PERMITS);
+        let places = workers.saturating_mul(Self::QUEUE_PER_WORKER + 1);
+        Self {
+            workers: Arc::new(Semaphore::new(workers)),
+            admissions: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+        }
     }
 }
 
@@ -105,5 +139,25 @@ impl Execution {
             done
         });
         done.await.map_err(|_| Error::Aborted)
+    }
+
+    /// Runs `work` that derives a key from a password, on one of the workers that may.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] if too many wait to already.
+    pub(crate) async fn derive<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let Self::Pool(pool) = self else { return Ok(work()) };
+        let Passwords { workers, admissions } = &pool.passwords;
+        let place = Arc::clone(admissions).try_acquire_owned().map_err(|_| Error::Overloaded)?;
+        let turn = Arc::clone(workers).acquire_owned().await.map_err(|_| Error::Aborted)?;
+        self.run(move || {
+            let done = work();
+            drop((place, turn)); // held to the end, as the worker is
+            done
+        })
+        .await
     }
 }

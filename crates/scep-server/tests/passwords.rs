@@ -1,10 +1,12 @@
 //! CAs and RAs whose keys cannot decrypt: requests come encrypted by the password that all devices share.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use scep_proto::FailInfo;
-use scep_server::{RegistrationAuthority, RenewalPolicy};
+use scep_server::{Execution, RegistrationAuthority, RenewalPolicy, WorkerPool};
 use scep_types::{
     ContentCipher, ContentKey, CryptoError, CryptoProvider, DigestAlgorithm, EnvelopeProvider,
     KeyTransport, SigningKey as _, oid,
@@ -36,10 +38,10 @@ fn phone() -> Device {
 /// How often a key was derived from a password.
 static DERIVATIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts derivations.
-struct Counting;
+/// Tells of derivations before they begin: what it is told is how many iterations they have.
+struct Watched(fn(NonZeroU32));
 
-impl EnvelopeProvider for Counting {
+impl EnvelopeProvider for Watched {
     fn encrypt(
         &self,
         cipher: ContentCipher,
@@ -77,7 +79,7 @@ impl EnvelopeProvider for Counting {
         iterations: NonZeroU32,
         key_len: usize,
     ) -> Result<ContentKey, CryptoError> {
-        DERIVATIONS.fetch_add(1, Ordering::SeqCst);
+        (self.0)(iterations);
         provider().envelope.derive_key(prf, password, salt, iterations, key_len)
     }
 
@@ -103,7 +105,37 @@ impl EnvelopeProvider for Counting {
 }
 
 fn counting() -> CryptoProvider {
-    CryptoProvider { envelope: &Counting, ..provider() }
+    fn count(_: NonZeroU32) {
+        DERIVATIONS.fetch_add(1, Ordering::SeqCst);
+    }
+    CryptoProvider { envelope: &Watched(count), ..provider() }
+}
+
+/// Those that derive keys from passwords, held until the gate opens.
+static HELD: (Mutex<Held>, Condvar) =
+    (Mutex::new(Held { now: 0, most: 0, open: false }), Condvar::new());
+
+struct Held {
+    now: usize,
+    /// How many there were at a time.
+    most: usize,
+    open: bool,
+}
+
+fn holding() -> CryptoProvider {
+    fn hold(iterations: NonZeroU32) {
+        if iterations == NonZeroU32::MIN {
+            return; // whether it can be done at all is tried out
+        }
+        let mut held = HELD.0.lock().unwrap();
+        held.now += 1;
+        held.most = held.most.max(held.now);
+        while !held.open {
+            held = HELD.1.wait(held).unwrap();
+        }
+        held.now -= 1;
+    }
+    CryptoProvider { envelope: &Watched(hold), ..provider() }
 }
 
 // R-3.1-03, R-3.1-04, R-3211-07
@@ -225,6 +257,45 @@ async fn whoever_encrypted_to_an_earlier_ra_is_answered_by_it_and_refused_by_it(
         let answer = server.post(sent.message.clone()).await;
         assert_eq!(refused(refused_here.read(&earlier, &sent, &answer)), FailInfo::BAD_REQUEST);
     }
+}
+
+#[tokio::test]
+async fn those_whose_password_costs_most_wait_for_each_other_and_keep_nobody_else_waiting() {
+    const FLOOD: usize = 24;
+    let elliptic = elliptic();
+    let server = Arc::new(Server::with_password(|config| {
+        config.host.provider = holding();
+        let pool = WorkerPool::new(NonZeroUsize::new(4).unwrap(), 64);
+        config.host.execution = Execution::Pool(pool.with_password_workers(NonZeroUsize::MIN));
+    }));
+    let flood: Vec<_> = (0..FLOOD)
+        .map(|number| {
+            let device = phone().transaction(&number.to_string());
+            let envelope = envelope_of(&device.ask(&elliptic).message);
+            let message = Forged::new(&device, 19, &envelope).build();
+            let server = server.clone();
+            tokio::spawn(async move { server.post(message).await.status.as_u16() })
+        })
+        .collect();
+    // One is at work, 16 wait, and the others are told to come again.
+    while flood.iter().filter(|request| request.is_finished()).count() < FLOOD - 17 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(server.last().reason, Some("overloaded"));
+    granted(Device::new("tablet").challenge(PASSWORD).enrol(&server).await);
+    let most = {
+        let mut held = HELD.0.lock().unwrap();
+        held.open = true;
+        HELD.1.notify_all();
+        held.most
+    };
+    let mut statuses = Vec::new();
+    for request in flood {
+        statuses.push(request.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![200; 17], vec![503; FLOOD - 17]].concat());
+    assert_eq!(most, 1, "one worker derives keys");
 }
 
 fn openssl(folder: &std::path::Path, arguments: &[&str]) {

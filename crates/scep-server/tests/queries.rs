@@ -3,15 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt as _;
 use scep_proto::client::{CertRep, Payload};
 use scep_proto::{Crl, FailInfo};
 use scep_server::{CrlPublisher, OutboxWorker, QueryPolicy};
-use scep_store::{CertificateId, EnrolmentStore as _, Revocation, SerialNumber, Sha256};
+use scep_store::{
+    CertificateId, EnrolmentStore as _, MemoryStore, Revocation, SerialNumber, Sha256,
+};
 use scep_types::{AlgorithmPolicy, Certificate, DigestAlgorithm, Name, oid};
+use tower::ServiceExt as _;
 
 use crate::support::device::{Device, granted, refused};
+use crate::support::faults::FailingStore;
 use crate::support::intune::{Intune, intune, opaque, unavailable};
-use crate::support::server::{PASSWORD, Server};
+use crate::support::server::{PASSWORD, Server, static_password};
 use crate::support::{DAY, MINUTE, NOW, provider};
 
 fn server(policy: QueryPolicy) -> Server {
@@ -98,6 +105,25 @@ async fn anybody_may_ask_where_the_policy_says_so() {
     assert_eq!(granted(get_cert(&stranger, &server, &phone.signer).await), phone.signer);
     let (issuer, serial) = (phone.signer.issuer(), phone.signer.serial());
     crl(ask(&stranger, &server, Payload::GetCrl { issuer, serial }).await);
+}
+
+#[tokio::test]
+async fn a_crl_that_no_message_can_hold_is_refused_and_a_router_hands_it_out() {
+    let store = Arc::new(MemoryStore::default());
+    let server = Server::on_store(store.clone(), static_password(), |config| {
+        config.queries = QueryPolicy::Anyone;
+        config.host.store = FailingStore::with_revoked(store, 8_000);
+    });
+    let phone = holder(&server, "phone").await;
+    assert_eq!(refused(get_crl(&phone, &server).await), FailInfo::BAD_REQUEST);
+    assert_eq!(server.last().reason, Some("crl_too_large"));
+    let publisher = Arc::new(CrlPublisher::new(&server.endpoint, DAY).unwrap());
+    let crl = publisher.publish(NOW).await.unwrap();
+    assert!(crl.der().len() > scep_proto::http::MAX_MESSAGE);
+    let router = scep_server::crl_router("/crl", publisher).unwrap();
+    let request = Request::get("/crl").body(Body::empty()).unwrap();
+    let answer = router.oneshot(request).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), *crl.der());
 }
 
 // R-4.6.1-02

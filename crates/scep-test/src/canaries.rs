@@ -10,3 +10,9 @@ pub const PASSWORD: &str = "wB6mXt1Rk9Vz4Gp8Nc3Jd7Ly2Hs5Fq0Ta";
 
 /// A challenge as opaque as Intune's, for tests that need none that opens.
 pub const CHALLENGE: &str = "MIIYg7Rf2Wq9Kx4Tn1Bv6Zc8Lp3Hd5Js0Mu";
+
+/// The passphrase of the encrypted keys in `testdata/keys`.
+pub const PASSPHRASE: &str = "tK3nVx8Rw5Lq0Zc7Hf1Yj6Bd9Ps2Gm4Ua";
+
+/// The PIN of a token.
+pub const PIN: &str = "7p3Kx9Vt5Rq1Nz8Wb4";

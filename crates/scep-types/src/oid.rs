@@ -277,6 +277,10 @@ oids! {
     PWRI_KEK = "1.2.840.113549.1.9.16.3.9";
     /// id-PBKDF2 (RFC 8018 appendix A.2).
     PBKDF2 = "1.2.840.113549.1.5.12";
+    /// id-PBES2 (RFC 8018 appendix A.4).
+    PBES2 = "1.2.840.113549.1.5.13";
+    /// id-scrypt (RFC 7914 §7).
+    SCRYPT = "1.3.6.1.4.1.11591.4.11";
     /// id-hmacWithSHA1 (RFC 8018 appendix B.1.1).
     HMAC_WITH_SHA1 = "1.2.840.113549.2.7";
     /// id-hmacWithSHA256 (RFC 8018 appendix B.1.2).

@@ -1,8 +1,9 @@
 //! `scepd demo` as a person or a script meets it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -71,6 +72,42 @@ fn the_demo_under_intune_shows_each_family_and_what_goes_wrong() {
     }
     let with_activity = logs.iter().filter(|log| log.contains("activity ")).count();
     assert_eq!(with_activity, 10, "all but the revocation");
+}
+
+#[test]
+fn the_demo_keeps_its_state_in_a_file_says_where_and_removes_it() {
+    for also in [&[][..], &["--intune"]] {
+        let (dir, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scepd"));
+        command.args(["demo", "--exit", "--dir", dir.path().to_str().unwrap()]).args(also);
+        let output = command.env("TMPDIR", temporary.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let place = temporary.path().join("scepd-demo-");
+        assert!(text.contains(&format!("Its state is in {}", place.display())), "{text}");
+        assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "all is removed");
+    }
+}
+
+#[test]
+fn a_demo_that_goes_on_removes_its_state_when_it_is_told_to_end() {
+    let (dir, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_scepd"))
+        .args(["demo", "--json", "--listen", "127.0.0.1:0", "--dir", dir.path().to_str().unwrap()])
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let serving = lines.map_while(Result::ok).any(|line| line.contains("\"serving\""));
+    assert!(serving);
+    let inside: Vec<_> = std::fs::read_dir(temporary.path()).unwrap().collect();
+    let place = inside[0].as_ref().unwrap().path();
+    assert!(place.join("scepd.sqlite").exists());
+    let kill = format!("kill -TERM {}", demo.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert!(demo.wait().unwrap().success());
+    assert!(!place.exists());
 }
 
 #[cfg(unix)]

@@ -7,11 +7,12 @@ use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
 use scep_types::{
-    ContentKey, CryptoError, DecryptionKey, DigestAlgorithm, KeyKind, KeyTransport,
+    ContentKey, CryptoError, DecryptionKey, DigestAlgorithm, KeyKind, KeyTransport, Secret,
     SignatureScheme, SigningKey,
 };
 use zeroize::Zeroizing;
 
+use super::encrypted::{self, EncryptedKeyError};
 use super::rsa_key::RsaKey;
 use crate::private_key::{self, Described, KeyAlgorithm, Pkcs8};
 
@@ -56,6 +57,22 @@ impl SoftwareKey {
     /// 2048 to 8192 bits.
     pub fn from_pem(text: &str) -> Result<Self, CryptoError> {
         Self::from_pkcs8(private_key::from_pem(text)?)
+    }
+
+    /// Reads an encrypted key, PEM: the first `ENCRYPTED PRIVATE KEY` (PKCS #8), by PBES2 with PBKDF2 or scrypt and AES-CBC,
+    /// as `openssl pkcs8 -topk8` and `openssl genpkey -aes256` write it (RFC 8018 §6.2, RFC 7914 §7).
+    ///
+    /// What it may cost is bounded: ten million iterations of PBKDF2, 256 MiB worked on by scrypt.
+    ///
+    /// # Errors
+    /// [`EncryptedKeyError`].
+    pub fn from_encrypted_pem(text: &str, passphrase: &Secret) -> Result<Self, EncryptedKeyError> {
+        let pkcs8 = encrypted::open(text, passphrase)?;
+        Self::from_pkcs8(pkcs8).map_err(|error| match error {
+            // One wrong passphrase in 256 leaves something that looks padded.
+            CryptoError::InvalidKey => EncryptedKeyError::Passphrase,
+            other => EncryptedKeyError::Key(other),
+        })
     }
 
     /// Reads an unencrypted PKCS #8 key, PEM.

@@ -1,6 +1,7 @@
 //! The default backend: AWS-LC through `aws-lc-rs`.
 
 mod ciphers;
+mod encrypted;
 mod envelope;
 mod key;
 mod legacy;
@@ -13,6 +14,7 @@ use scep_types::{
     CryptoError, CryptoProvider, Digest, DigestAlgorithm, DigestProvider, SecureRandom,
 };
 
+pub use encrypted::EncryptedKeyError;
 pub use key::SoftwareKey;
 
 /// The provider: digests, verification, envelopes and random octets.

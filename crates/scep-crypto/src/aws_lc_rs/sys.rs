@@ -1,7 +1,7 @@
 //! What AWS-LC has and aws-lc-rs does not offer: the only unsafe code of the workspace's libraries.
 //!
 //! Raw RSA decryption, since the padding must be checked where nothing tells how it failed; RSA signatures with SHA-1, and
-//! verification with MD5; encryption for RSA keys below 2048 bits; MD5.
+//! verification with MD5; encryption for RSA keys below 2048 bits; MD5; scrypt.
 #![expect(unsafe_code, reason = "calls into C; each call is wrapped here by a safe function")]
 
 use std::ffi::{c_int, c_uint};
@@ -9,9 +9,9 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use aws_lc_sys::{
-    MD5, NID_md5, NID_sha1, NID_sha256, NID_sha384, NID_sha512, RSA, RSA_NO_PADDING,
-    RSA_PKCS1_PADDING, RSA_decrypt, RSA_encrypt, RSA_free, RSA_private_key_from_bytes,
-    RSA_public_key_from_bytes, RSA_sign, RSA_size, RSA_verify,
+    EVP_PBE_scrypt, MD5, NID_md5, NID_sha1, NID_sha256, NID_sha384, NID_sha512, RSA,
+    RSA_NO_PADDING, RSA_PKCS1_PADDING, RSA_decrypt, RSA_encrypt, RSA_free,
+    RSA_private_key_from_bytes, RSA_public_key_from_bytes, RSA_sign, RSA_size, RSA_verify,
 };
 use scep_types::{Digest, DigestAlgorithm};
 use zeroize::Zeroizing;
@@ -22,6 +22,44 @@ pub(super) fn md5(data: &[u8]) -> [u8; 16] {
     // SAFETY: `data` is readable for its length, and `digest` has the 16 octets that MD5 writes.
     unsafe { MD5(data.as_ptr(), data.len(), digest.as_mut_ptr()) };
     digest
+}
+
+/// What scrypt costs (RFC 7914 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ScryptCost {
+    /// N, a power of two.
+    pub(super) cost: u64,
+    /// r.
+    pub(super) block_size: u64,
+    /// p.
+    pub(super) parallelization: u64,
+}
+
+/// Fills `key` with what scrypt derives from a password; `None` if the cost is none, or needs more than `max_memory` octets.
+pub(super) fn scrypt(
+    password: &[u8],
+    salt: &[u8],
+    cost: ScryptCost,
+    max_memory: usize,
+    key: &mut [u8],
+) -> Option<()> {
+    aws_lc_sys::init();
+    // SAFETY: `password` and `salt` are readable and `key` is writable for the lengths given; the call keeps none of them.
+    let status = unsafe {
+        EVP_PBE_scrypt(
+            password.as_ptr().cast(),
+            password.len(),
+            salt.as_ptr(),
+            salt.len(),
+            cost.cost,
+            cost.block_size,
+            cost.parallelization,
+            max_memory,
+            key.as_mut_ptr(),
+            key.len(),
+        )
+    };
+    (status == 1).then_some(())
 }
 
 /// A public RSA key.

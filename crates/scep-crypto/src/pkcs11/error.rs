@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use cryptoki::error::{Error as Failure, RvError};
 use scep_types::CryptoError;
 
+use super::KeyName;
+
 /// Why a token or a key in it cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,20 +28,20 @@ pub enum Error {
     },
     /// The token refuses the PIN, or has locked it.
     Pin,
-    /// No private key has this label.
+    /// There is no such private key.
     NoKey {
-        /// The label.
-        label: String,
+        /// Which one.
+        key: KeyName,
     },
-    /// More than one private key has this label.
+    /// More than one private key is called so.
     SeveralKeys {
-        /// The label.
-        label: String,
+        /// Which one.
+        key: KeyName,
     },
-    /// The token does not tell the public half: there is no public key of the same label, or it is not one to work with.
+    /// The token does not tell the public half: there is no public key of the same id or label, or it is not one to work with.
     NoPublicKey {
-        /// The label of the private key.
-        label: String,
+        /// The private key.
+        key: KeyName,
     },
     /// The token answered a call with an error.
     Token(RvError),
@@ -52,22 +54,26 @@ impl Error {
         Self::Module { path: path.to_owned(), reason: failure.to_string() }
     }
 
-    /// Whether a new session may help.
-    pub(super) fn is_lost_session(&self) -> bool {
-        matches!(
-            self,
-            Self::Token(
+    /// Whether the token, or what it held, is not there any more, so that a new session may help, or the module's new start.
+    pub(super) fn is_away(&self) -> bool {
+        match self {
+            Self::NoToken { .. } | Self::NoKey { .. } => true,
+            Self::Token(value) => matches!(
+                value,
                 RvError::SessionHandleInvalid
                     | RvError::SessionClosed
                     | RvError::UserNotLoggedIn
                     | RvError::KeyHandleInvalid
                     | RvError::ObjectHandleInvalid
+                    | RvError::SlotIdInvalid
                     | RvError::DeviceRemoved
                     | RvError::DeviceError
                     | RvError::TokenNotPresent
+                    | RvError::TokenNotRecognized
                     | RvError::CryptokiNotInitialized
-            )
-        )
+            ),
+            _ => false,
+        }
     }
 }
 
@@ -111,12 +117,10 @@ impl std::fmt::Display for Error {
             Self::NoToken { label } => write!(f, "no token has the label {label:?}"),
             Self::SeveralTokens { label } => write!(f, "several tokens have the label {label:?}"),
             Self::Pin => f.write_str("the token refuses the PIN"),
-            Self::NoKey { label } => write!(f, "the token has no private key {label:?}"),
-            Self::SeveralKeys { label } => {
-                write!(f, "the token has several private keys {label:?}")
-            }
-            Self::NoPublicKey { label } => {
-                write!(f, "the token has no public key {label:?} that can be used")
+            Self::NoKey { key } => write!(f, "the token has no private key {key}"),
+            Self::SeveralKeys { key } => write!(f, "the token has several private keys {key}"),
+            Self::NoPublicKey { key } => {
+                write!(f, "the token has no public key {key} that can be used")
             }
             Self::Token(value) => write!(f, "the token answers {value:?}"),
             Self::Unusable => f.write_str("the module lacks what PKCS #11 demands"),

@@ -5,37 +5,38 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsOaepParams, PkcsOaepSource, Pkcs
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use scep_types::asn1::DerWriter;
+use scep_types::asn1::{DerWriter, Reader};
 use scep_types::{
     ContentKey, CryptoError, DecryptionKey, DigestAlgorithm, KeyKind, KeyTransport,
     SignatureScheme, SigningKey,
 };
 use zeroize::Zeroizing;
 
-use super::{Error, PublicKey, Token, private_key};
+use super::{Error, KeyName, PublicKey, Token, private_key};
+use crate::spki;
 
 /// A private key in a [`Token`]: RSA signs and unwraps keys; P-256, P-384 and P-521 sign.
 pub struct TokenKey {
     token: Arc<Token>,
-    label: String,
+    name: KeyName,
     public: PublicKey,
-    /// Another one after the token was restarted.
-    handle: Mutex<ObjectHandle>,
+    /// Of an RSA key, without zeros in front; else empty.
+    modulus: Vec<u8>,
+    /// What the token calls it, and in which generation: a handle of another may be that of another key.
+    handle: Mutex<Option<(u64, ObjectHandle)>>,
 }
 
 impl TokenKey {
-    pub(super) fn new(
-        token: Arc<Token>,
-        label: &str,
-        handle: ObjectHandle,
-        public: PublicKey,
-    ) -> Result<Self, Error> {
-        let (label, handle) = (label.to_owned(), Mutex::new(handle));
-        match public.kind {
-            KeyKind::Rsa { .. } | KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => {
-                Ok(Self { token, label, public, handle })
-            }
-            _ => Err(Error::NoPublicKey { label }),
+    pub(super) fn new(token: Arc<Token>, name: &KeyName, public: PublicKey) -> Result<Self, Error> {
+        let (name, handle) = (name.clone(), Mutex::default());
+        let modulus = match public.kind {
+            KeyKind::Rsa { .. } => modulus(&public.spki),
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => Some(Vec::new()),
+            _ => None,
+        };
+        match modulus {
+            Some(modulus) => Ok(Self { token, name, public, modulus, handle }),
+            None => Err(Error::NoPublicKey { key: name }),
         }
     }
 
@@ -45,28 +46,29 @@ impl TokenKey {
         self.public.kind
     }
 
-    /// Runs an operation with the key, looked up again if the token does not know its handle any more.
+    /// Runs an operation with the key, looked up again if the token may not know its handle any more.
     fn run<T>(
         &self,
         operation: impl Fn(&Session, ObjectHandle) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.token.run(|session, generation| operation(session, self.find(session, generation)?))
+    }
+
+    fn find(&self, session: &Session, generation: u64) -> Result<ObjectHandle, Error> {
         let known = *self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        self.token.sessions.run(|session| match operation(session, known) {
-            Err(error) if error.is_lost_session() => {
-                // Who is not logged in finds no private key: then a new session has to look.
-                let Ok(found) = private_key(session, &self.label) else { return Err(error) };
-                *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = found;
-                operation(session, found)
-            }
-            result => result,
-        })
+        if let Some((_, handle)) = known.filter(|(found_in, _)| *found_in == generation) {
+            return Ok(handle);
+        }
+        let found = private_key(session, &self.name)?;
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some((generation, found));
+        Ok(found)
     }
 
     /// What the token makes of a ciphertext; `None` if it says that this is none.
     ///
     /// Tokens name bad padding in many ways. Whatever does not say that the key could not be used at all is taken for bad
     /// padding, lest an attacker learn more from the token than from us.
-    fn decrypt(
+    fn decrypt_padded(
         &self,
         mechanism: &Mechanism<'_>,
         encrypted: &[u8],
@@ -74,7 +76,7 @@ impl TokenKey {
         let decrypted = self.run(|session, key| match session.decrypt(mechanism, key, encrypted) {
             Ok(plaintext) => Ok(Some(Zeroizing::new(plaintext))),
             Err(failure) => match Error::from(failure) {
-                error if error.is_lost_session() => Err(error),
+                error if error.is_away() => Err(error),
                 error @ Error::Token(_)
                     if CryptoError::from(error.clone()) != CryptoError::Unavailable =>
                 {
@@ -84,6 +86,15 @@ impl TokenKey {
             },
         });
         Ok(decrypted?)
+    }
+
+    /// The block that a number below the modulus decrypts to. There is no padding to be wrong, so no error tells of any: it is
+    /// the token that cannot.
+    fn decrypt_raw(&self, encrypted: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let block = self.run(|session, key| {
+            Ok(Zeroizing::new(session.decrypt(&Mechanism::RsaX509, key, encrypted)?))
+        })?;
+        Ok(padded(&block, encrypted.len()))
     }
 }
 
@@ -117,23 +128,24 @@ impl DecryptionKey for TokenKey {
         encrypted: &[u8],
         fallback: &ContentKey,
     ) -> Result<ContentKey, CryptoError> {
-        let KeyKind::Rsa { bits } = self.public.kind else { return Err(CryptoError::Unsupported) };
-        if encrypted.len() != bits.div_ceil(8) {
+        if !self.public.kind.can_encrypt() {
+            return Err(CryptoError::Unsupported);
+        }
+        // As anyone can see who has it, it is no ciphertext: tokens answer that in ways of their own.
+        if encrypted.len() != self.modulus.len() || encrypted >= self.modulus.as_slice() {
             return Ok(fallback.clone());
         }
         match transport {
             KeyTransport::Pkcs1v15 if self.token.decrypts_raw => {
-                let block = self.decrypt(&Mechanism::RsaX509, encrypted)?;
-                let block = block.map(|block| padded(&block, encrypted.len())).unwrap_or_default();
-                Ok(ContentKey::from_pkcs1_block(&block, fallback))
+                Ok(ContentKey::from_pkcs1_block(&self.decrypt_raw(encrypted)?, fallback))
             }
             KeyTransport::Pkcs1v15 => {
-                let key = self.decrypt(&Mechanism::RsaPkcs, encrypted)?;
+                let key = self.decrypt_padded(&Mechanism::RsaPkcs, encrypted)?;
                 Ok(ContentKey::or_fallback(key.as_ref().map(|key| key.as_slice()), fallback))
             }
             KeyTransport::Oaep(digest) => {
                 let mechanism = oaep(digest).ok_or(CryptoError::Unsupported)?;
-                let key = self.decrypt(&mechanism, encrypted)?;
+                let key = self.decrypt_padded(&mechanism, encrypted)?;
                 Ok(ContentKey::or_fallback(key.as_ref().map(|key| key.as_slice()), fallback))
             }
             _ => Err(CryptoError::Unsupported),
@@ -143,9 +155,15 @@ impl DecryptionKey for TokenKey {
 
 impl fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { token: _, label, public, handle: _ } = self;
-        f.debug_struct("TokenKey").field("label", label).field("kind", &public.kind).finish()
+        let Self { token: _, name, public, modulus: _, handle: _ } = self;
+        f.debug_struct("TokenKey").field("name", name).field("kind", &public.kind).finish()
     }
+}
+
+fn modulus(rsa_spki: &[u8]) -> Option<Vec<u8>> {
+    let (_, key) = spki::split(rsa_spki).ok()?;
+    let modulus = Reader::der(key).sequence().ok()?.integer().ok()?;
+    Some(modulus.strip_prefix(&[0]).unwrap_or(modulus).to_vec())
 }
 
 /// The mechanism of a scheme, for keys of this kind.

@@ -11,32 +11,36 @@
 
 mod error;
 mod key;
+mod module;
+mod name;
 mod public;
-mod sessions;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::error::{Error as Failure, RvError};
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use cryptoki::slot::Slot;
 use scep_types::KeyKind;
 
 pub use error::Error;
 pub use key::TokenKey;
+pub use name::KeyName;
 
-use sessions::Sessions;
+use module::{Login, Module};
 
 /// A token, logged in as its user.
 ///
 /// Operations run side by side, each in a session of its own. A session that the token has lost, because it was restarted
-/// or its network broke, is opened again, once for each operation; if that fails too, the key is unavailable.
+/// or its network broke, is opened again, once for each operation; if that fails too, the module is started anew, at most once
+/// a second and not while other operations are under way. Until one of the two helps, the key is unavailable. A PIN that the token
+/// refuses is not tried again: tokens count wrong ones, and lock themselves.
+///
+/// A module that is loaded has one state for the whole process: no other part of it may use the same module.
 pub struct Token {
-    sessions: Sessions,
+    module: Arc<Module>,
+    login: Login,
     /// Whether it decrypts RSA without looking at the padding, which we then do in constant time.
     decrypts_raw: bool,
 }
@@ -44,35 +48,43 @@ pub struct Token {
 impl Token {
     /// Loads a PKCS #11 module and logs in to the token of this label with its user's PIN.
     ///
+    /// Where another `Token` has the same user logged in, the PIN is not looked at before the next login.
+    ///
     /// # Errors
     /// [`Error`]: the module does not load, there is no such token, or more than one, or it refuses the PIN.
     pub fn open(module: &Path, label: &str, pin: &str) -> Result<Arc<Self>, Error> {
-        let client = Pkcs11::new(module).map_err(|failure| Error::module(module, &failure))?;
-        let flags = CInitializeFlags::OS_LOCKING_OK;
-        match client.initialize(CInitializeArgs::new(flags)) {
-            // Another token of the same module is open already.
-            Ok(()) | Err(Failure::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(failure) => return Err(Error::module(module, &failure)),
-        }
-        let slot = slot_of(&client, label)?;
-        let mechanisms = client.get_mechanism_list(slot)?;
-        let decrypts_raw = mechanisms.contains(&MechanismType::RSA_X_509);
-        let sessions = Sessions::new(client, slot, pin);
-        sessions.run(|_| Ok(()))?; // shows that the PIN is right
-        Ok(Arc::new(Self { sessions, decrypts_raw }))
+        let module = Module::load(module)?;
+        let login = Login::new(label, pin);
+        module.run(&login, |_, _| Ok(()))?; // shows that the PIN is right
+        let decrypts_raw = module.ask(label, |client, slot| {
+            Ok(client.get_mechanism_list(slot)?.contains(&MechanismType::RSA_X_509))
+        })?;
+        Ok(Arc::new(Self { module, login, decrypts_raw }))
     }
 
     /// The private key of this label, with its public half from the token.
     ///
     /// # Errors
+    /// As [`Token::named_key`].
+    pub fn key(self: &Arc<Self>, label: &str) -> Result<TokenKey, Error> {
+        self.named_key(&KeyName::Label(label.to_owned()))
+    }
+
+    /// A private key, with its public half from the token.
+    ///
+    /// # Errors
     /// [`Error`]: there is no such key, or more than one, it is neither RSA nor on P-256, P-384 or P-521, or its public half is
     /// not there.
-    pub fn key(self: &Arc<Self>, label: &str) -> Result<TokenKey, Error> {
-        let (handle, public) = self.sessions.run(|session| {
-            let handle = private_key(session, label)?;
-            Ok((handle, public::spki_of(session, handle, label)?))
+    pub fn named_key(self: &Arc<Self>, name: &KeyName) -> Result<TokenKey, Error> {
+        let public = self.run(|session, _| {
+            let handle = private_key(session, name)?;
+            public::spki_of(session, handle, name)
         })?;
-        TokenKey::new(Arc::clone(self), label, handle, public)
+        TokenKey::new(Arc::clone(self), name, public)
+    }
+
+    fn run<T>(&self, operation: impl Fn(&Session, u64) -> Result<T, Error>) -> Result<T, Error> {
+        self.module.run(&self.login, operation)
     }
 }
 
@@ -89,26 +101,11 @@ struct PublicKey {
     spki: Vec<u8>,
 }
 
-fn slot_of(client: &Pkcs11, label: &str) -> Result<Slot, Error> {
-    let mut found = Vec::new();
-    for slot in client.get_slots_with_initialized_token()? {
-        if client.get_token_info(slot)?.label() == label {
-            found.push(slot);
-        }
-    }
-    match found.as_slice() {
-        [slot] => Ok(*slot),
-        [] => Err(Error::NoToken { label: label.to_owned() }),
-        _ => Err(Error::SeveralTokens { label: label.to_owned() }),
-    }
-}
-
-fn private_key(session: &Session, label: &str) -> Result<ObjectHandle, Error> {
-    let label_octets = Attribute::Label(label.as_bytes().to_vec());
-    let wanted = [Attribute::Class(ObjectClass::PRIVATE_KEY), label_octets];
+fn private_key(session: &Session, name: &KeyName) -> Result<ObjectHandle, Error> {
+    let wanted = [Attribute::Class(ObjectClass::PRIVATE_KEY), name.attribute()];
     match session.find_objects(&wanted)?.as_slice() {
         [key] => Ok(*key),
-        [] => Err(Error::NoKey { label: label.to_owned() }),
-        _ => Err(Error::SeveralKeys { label: label.to_owned() }),
+        [] => Err(Error::NoKey { key: name.clone() }),
+        _ => Err(Error::SeveralKeys { key: name.clone() }),
     }
 }

@@ -3,18 +3,18 @@ use cryptoki::session::Session;
 use scep_types::asn1::{DerWriter, Reader, Tag};
 use scep_types::spki_key_kind;
 
-use super::{Error, PublicKey};
+use super::{Error, KeyName, PublicKey};
 use crate::private_key::KeyAlgorithm;
 use crate::spki;
 
-/// The public half of a private key, from the public key object of the same CKA_ID, else of the same label.
+/// The public half of a private key, from the public key object of the same CKA_ID, else of the same name.
 pub(super) fn spki_of(
     session: &Session,
     private: ObjectHandle,
-    label: &str,
+    name: &KeyName,
 ) -> Result<PublicKey, Error> {
-    let missing = || Error::NoPublicKey { label: label.to_owned() };
-    let public = public_key(session, private, label)?.ok_or_else(missing)?;
+    let missing = || Error::NoPublicKey { key: name.clone() };
+    let public = public_key(session, private, name)?.ok_or_else(missing)?;
     let wanted = [
         AttributeType::KeyType,
         AttributeType::Modulus,
@@ -31,7 +31,7 @@ pub(super) fn spki_of(
 fn public_key(
     session: &Session,
     private: ObjectHandle,
-    label: &str,
+    name: &KeyName,
 ) -> Result<Option<ObjectHandle>, Error> {
     let class = Attribute::Class(ObjectClass::PUBLIC_KEY);
     let id = session.get_attributes(private, &[AttributeType::Id])?;
@@ -41,8 +41,7 @@ fn public_key(
     {
         return Ok(Some(*public));
     }
-    let label = Attribute::Label(label.as_bytes().to_vec());
-    let found = session.find_objects(&[class, label])?;
+    let found = session.find_objects(&[class, name.attribute()])?;
     Ok(if let [public] = found.as_slice() { Some(*public) } else { None })
 }
 

@@ -5,6 +5,7 @@
 
 mod content;
 mod digests;
+mod encrypted;
 mod hostile;
 mod key_transport;
 mod keys;

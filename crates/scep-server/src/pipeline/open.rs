@@ -1,14 +1,15 @@
 //! What opens an envelope: one of our keys, or the password that all devices share. One way, one error (invariant 6).
 
 use std::slice;
+use std::sync::Arc;
 
 use scep_proto::server::{Lock, Opened, Rejected, Sealed, Wrapped};
 use scep_proto::{FallbackKey, Misbehaviour};
 use scep_types::Certificate;
 
 use super::Speaker;
-use crate::RegistrationAuthority;
 use crate::endpoint::{Inner, Mode};
+use crate::{Error, RegistrationAuthority};
 
 /// Finds what opens the envelope, by the openers of all our RAs.
 pub(super) fn lock(inner: &Inner, request: Sealed) -> Result<Lock, Box<Rejected>> {
@@ -27,6 +28,21 @@ pub(super) fn speaker(inner: &Inner, lock: &Lock) -> Speaker {
         opener.is_some_and(|opener| std::ptr::eq(opener, earlier))
     };
     ra.earlier.iter().position(opens).map_or(Speaker::Current, Speaker::Earlier)
+}
+
+/// Runs what opens this envelope on a worker; if a password opens it, on one of those that derive keys.
+///
+/// # Errors
+/// [`Error::Overloaded`] if too many wait to derive keys already, and nothing was derived.
+pub(super) async fn run_to_unlock<T: Send + 'static>(
+    inner: &Arc<Inner>,
+    lock: Lock,
+    work: impl FnOnce(&Inner, Lock) -> T + Send + 'static,
+) -> Result<T, Error> {
+    let derives = matches!((&lock, &inner.config.mode), (Lock::Password(_), Mode::Static(_)));
+    let (execution, inner) = (inner.config.host.execution.clone(), Arc::clone(inner));
+    let work = move || work(&inner, lock);
+    if derives { execution.derive(work).await } else { execution.run(work).await }
 }
 
 /// Opens the envelope; for a worker, since it takes an RSA operation or the derivation of a key.

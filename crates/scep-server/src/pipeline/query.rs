@@ -9,7 +9,7 @@ use scep_store::outbox::Progress;
 use scep_store::{CertificateId, IssuedCertificate, SerialNumber};
 use scep_types::UnixTime;
 
-use super::open::unlock;
+use super::open::{run_to_unlock, unlock};
 use super::renewal::recorded;
 use super::report::Facts;
 use super::{Granted, Judged};
@@ -28,7 +28,7 @@ pub(super) async fn answer(
     if let Err(error) = may_ask(inner, &request, now).await {
         return Ok(Judged::refused(request.into_reply(), error));
     }
-    let opened = match inner.run(move |inner| unlock(inner, request)).await? {
+    let opened = match run_to_unlock(inner, request, unlock).await? {
         Ok(opened) => opened,
         Err(rejected) => return Ok(Judged::refused(rejected.reply, rejected.error)),
     };

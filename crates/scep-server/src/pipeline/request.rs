@@ -14,7 +14,7 @@ use super::authorise::{Authorised, authorise, check_keys};
 use super::intune::Attempt;
 use super::issue::Issuance;
 use super::one_time::{Allowed, Presented};
-use super::open::unlock;
+use super::open::{run_to_unlock, unlock};
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
 use super::{Granted, Judged, issue};
@@ -70,7 +70,10 @@ pub(super) async fn answer(
         Ok(predecessor) => predecessor,
         Err(error) => return Ok(Judged::refused(request.into_reply(), error)),
     };
-    match inner.run(move |inner| open(inner, request, predecessor.as_ref(), now)).await? {
+    let opened = run_to_unlock(inner, request, move |inner, request| {
+        open(inner, request, predecessor.as_ref(), now)
+    });
+    match opened.await? {
         Err(refused) => Ok(*refused),
         Ok(proven) => {
             let Proven { csr, reply, device, plan } = *proven;

@@ -14,7 +14,8 @@ use scep_store::{
     Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, LeasedNotice,
     MemoryStore, NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword,
     Operator, PasswordFacts, PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation,
-    Revoked, RevokedCertificate, Sha256, StoreError, Terms, TransactionKey, Withdrawn,
+    Revoked, RevokedCertificate, SerialNumber, Sha256, StoreError, Terms, TransactionKey,
+    Withdrawn,
 };
 use scep_types::{
     ContentKey, CryptoError, DecryptionKey, KeyTransport, SignatureScheme, SigningKey, UnixTime,
@@ -160,16 +161,30 @@ pub(crate) struct FailingStore {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) failing: Mutex<Option<Verb>>,
     pub(crate) crash: Arc<Crash>,
+    /// What stands on each CRL besides.
+    pub(crate) also_revoked: Vec<RevokedCertificate>,
 }
 
 impl FailingStore {
     pub(crate) fn new(store: Arc<MemoryStore>, failing: Verb) -> Arc<Self> {
-        Arc::new(Self { store, failing: Mutex::new(Some(failing)), crash: Crash::never() })
+        let (failing, also_revoked) = (Mutex::new(Some(failing)), Vec::new());
+        Arc::new(Self { store, failing, crash: Crash::never(), also_revoked })
     }
 
     /// A store that answers, to a process that may die.
     pub(crate) fn crashing(store: Arc<MemoryStore>, crash: Arc<Crash>) -> Arc<Self> {
-        Arc::new(Self { store, failing: Mutex::new(None), crash })
+        Arc::new(Self { store, failing: Mutex::new(None), crash, also_revoked: Vec::new() })
+    }
+
+    /// A store in which so many more certificates are revoked.
+    pub(crate) fn with_revoked(store: Arc<MemoryStore>, count: u32) -> Arc<Self> {
+        let revocation = Revocation { at: super::NOW, reason: 1 };
+        let line = |number: u32| {
+            let serial = [&[1; 12][..], &number.to_be_bytes()].concat();
+            RevokedCertificate { serial: SerialNumber::new(&serial).unwrap(), revocation }
+        };
+        let also_revoked = (0..count).map(line).collect();
+        Arc::new(Self { store, failing: Mutex::new(None), crash: Crash::never(), also_revoked })
     }
 
     pub(crate) fn recover(&self) {
@@ -318,7 +333,7 @@ impl EnrolmentStore for FailingStore {
         self.answers(Verb::Revoked).await?;
         let answer = self.store.revoked(issuer).await;
         self.crash.step().await;
-        answer
+        answer.map(|revoked| [revoked, self.also_revoked.clone()].concat())
     }
 
     async fn lease_notices(

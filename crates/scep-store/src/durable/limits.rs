@@ -2,9 +2,16 @@ use std::time::Duration;
 
 /// How much a durable store may hold, and how long it keeps what is over.
 ///
-/// At a limit it refuses and says which one; what has ended gives way first, what lives never does. Nodes that share a
-/// database count what they add themselves exactly, and what others add whenever room seems to end and once a minute: so
-/// together they may exceed a limit by what is added within a minute. Redis counts exactly.
+/// At a limit it refuses and says which one; what has ended gives way first, what lives never does.
+///
+/// | backend | counts | so a limit may be exceeded by |
+/// |---|---|---|
+/// | SQLite, one process | exactly | nothing |
+/// | SQLite, several processes | its own exactly, all again when room seems to end, once a second at most | what the others added since it counted |
+/// | PostgreSQL | the same, and all again about once a minute | what other nodes add within a minute |
+/// | Redis | all, at each verb | as many as are at work at one moment |
+///
+/// Issuers are counted exactly, each time one is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreLimits {

@@ -65,10 +65,10 @@ impl Files {
         first.ok_or_else(|| Fault::new("no certificate", "give a PEM file with one"))
     }
 
-    /// A private key.
+    /// A private key that is not encrypted.
     pub(crate) fn key(&self, source: &SecretSource) -> Result<SoftwareKey, Fault> {
         SoftwareKey::from_pem(&self.private(source)?).map_err(|error| {
-            let remedy = "give an unencrypted PEM key: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519";
+            let remedy = "give a PEM key: RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519";
             Fault::new(format!("no private key in {}: {error}", self.name(source)), remedy)
         })
     }
@@ -91,7 +91,8 @@ impl Files {
         check_private(&file, &path)
     }
 
-    fn name(&self, source: &SecretSource) -> String {
+    /// What a source is called in a message.
+    pub(crate) fn name(&self, source: &SecretSource) -> String {
         match source {
             SecretSource::File(path) => self.path(path).display().to_string(),
             SecretSource::Env(name) => format!("the environment variable {name}"),

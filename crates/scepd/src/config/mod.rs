@@ -6,6 +6,7 @@ mod document;
 pub(crate) mod endpoint;
 pub(crate) mod files;
 pub(crate) mod intune;
+pub(crate) mod key;
 pub(crate) mod mistake;
 pub(crate) mod model;
 pub(crate) mod store;

@@ -11,8 +11,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::endpoint::{Endpoint, Issuance};
+use super::key::KeySource;
 use super::store::Store;
-use super::values::{Interval, Located, Period, SecretSource};
+use super::values::{Interval, Located, Period};
 
 /// The configuration of scepd. Relative paths are relative to the directory of this file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -66,8 +67,8 @@ pub(crate) struct Listener {
 pub(crate) struct Tls {
     /// The certificate and those above it, PEM.
     pub(crate) certificate: Located<PathBuf>,
-    /// Its private key, PEM.
-    pub(crate) key: Located<SecretSource>,
+    /// Its private key, in a file or a variable.
+    pub(crate) key: Located<KeySource>,
 }
 
 /// What a peer may cost before anything is known of it.
@@ -88,6 +89,9 @@ pub(crate) struct Limits {
     pub(crate) workers: Option<NonZeroUsize>,
     /// Requests that may wait for a worker, more get 503; 128 for each worker if it is absent.
     pub(crate) queue: Option<usize>,
+    /// How many of the workers derive keys from passwords at a time, which requests that are encrypted by the password of a
+    /// `static` endpoint cost; a quarter of `workers`, and at least one, if it is absent. 16 such requests wait for each.
+    pub(crate) password_workers: Option<NonZeroUsize>,
     /// Requests from one address, before any RSA operation; more get 429.
     pub(crate) per_address: Rate,
     /// Requests from all addresses together, before any RSA operation, more get 503; any number if it is absent.
@@ -219,8 +223,8 @@ pub(crate) struct Authority {
 pub(crate) struct Pair {
     /// The certificate, PEM.
     pub(crate) certificate: PathBuf,
-    /// Its private key, PEM, not encrypted.
-    pub(crate) key: Located<SecretSource>,
+    /// Its private key.
+    pub(crate) key: Located<KeySource>,
 }
 
 impl Default for Limits {
@@ -235,6 +239,7 @@ impl Default for Limits {
             drain: Interval::seconds(30),
             workers: None,
             queue: None,
+            password_workers: None,
             per_address: Rate { requests: rate(50), per: Period::seconds(1), burst: rate(500) },
             global: None,
             allowance: None,

@@ -11,7 +11,7 @@ use scep_server::{
     Authority, CertificateAuthority, Endpoint, EndpointConfig, Host, Mode, Observer,
     RegistrationAuthority, RenewalPolicy,
 };
-use scep_store::MemoryStore;
+use scep_store::EnrolmentStore;
 use scep_types::{AlgorithmPolicy, Secret, UnixTime};
 
 use crate::pki::{Pair, Pki};
@@ -34,13 +34,14 @@ pub(super) struct Wiring<'a> {
     /// `http://address:port`, which challenges name as their audience.
     pub(super) origin: &'a str,
     pub(super) observer: Arc<dyn Observer>,
+    pub(super) store: Arc<dyn EnrolmentStore>,
     pub(super) now: UnixTime,
 }
 
 impl Wiring<'_> {
     /// All endpoints.
     pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>> {
-        let mut host = Host::new(aws_lc_rs::provider(), Arc::new(MemoryStore::default()));
+        let mut host = Host::new(aws_lc_rs::provider(), self.store.clone());
         host.observer = self.observer.clone();
         let authority = authority(self.pki, self.now)?;
         let config = |path: &str, mode| {

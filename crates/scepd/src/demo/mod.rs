@@ -7,6 +7,7 @@ mod endpoints;
 mod intune;
 mod report;
 mod scenario;
+mod state;
 mod witness;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use scep_proto::{CaAnchor, UnauthenticatedCa};
 use scep_server::ScepService;
 use scep_types::{Certificate, DigestAlgorithm, Secret, UnixTime, hex};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::DemoArgs;
 use crate::pki::{self, Pair, Pki};
@@ -29,6 +31,7 @@ use directory::Directory;
 use endpoints::{LEGACY, MANUAL, SIGNED, STATIC, Wiring};
 use report::{Form, Report};
 use scenario::Scenario;
+use state::State;
 use witness::Witness;
 
 /// What the names of a demo's certificates begin with.
@@ -44,9 +47,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<ExitCode> {
 async fn demo(args: &DemoArgs) -> Result<ExitCode> {
     let directory = Directory::create(&args.dir)?;
     let listener = bind(args.address()).await?;
-    let stage = Stage::set(&directory, &listener)?;
+    let state = State::create()?;
+    let stage = Stage::set(&directory, &state, &listener)?;
     let mut report = Report::new(if args.json { Form::Json } else { Form::Text });
     report.say(&stage.introduction())?;
+    report.state(state.directory())?;
 
     let services = stage.endpoints.iter().cloned().map(ScepService::new);
     let router = scep_server::router(services)?;
@@ -55,13 +60,24 @@ async fn demo(args: &DemoArgs) -> Result<ExitCode> {
 
     let code = ExitCode::from(u8::from(report.failed() > 0));
     if args.exit {
-        server.abort();
+        end(server, stage).await;
+        state.remove()?;
         return Ok(code);
     }
     report.say(&stage.how_to_go_on(&directory))?;
     report.serving(&stage.origin, stage.password.expose())?;
     server.await.context("serving")?;
+    drop(stage);
+    state.remove()?;
     Ok(code)
+}
+
+/// Ends what serves, and lets go of all that holds the store.
+async fn end<S>(server: tokio::task::JoinHandle<()>, stage: S) {
+    server.abort();
+    // It was told to.
+    let _ = server.await;
+    drop(stage);
 }
 
 /// Everything a demonstration stands on.
@@ -77,7 +93,7 @@ struct Stage {
 
 impl Stage {
     /// Makes CA, RA, password and endpoints, and writes down what others may need.
-    fn set(directory: &Directory, listener: &TcpListener) -> Result<Self> {
+    fn set(directory: &Directory, state: &State, listener: &TcpListener) -> Result<Self> {
         let now = now()?;
         let origin = format!("http://{}", listener.local_addr().context("reading the address")?);
         let (pki, mdm) = (Pki::generate(TITLE)?, pki::challenge_signer(TITLE)?);
@@ -96,6 +112,7 @@ impl Stage {
             password: &password,
             origin: &origin,
             observer: witness.clone(),
+            store: state.store(),
             now,
         };
         let endpoints = wiring.endpoints()?;
@@ -168,10 +185,17 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(explain)
 }
 
-/// Completes at Ctrl-C; if that cannot be waited for, never.
+/// Completes at Ctrl-C, or when it is told to terminate; if neither can be waited for, never.
 async fn shutdown() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => terminated.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! The lines a demonstration prints, for people or for machines.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -61,6 +62,12 @@ impl Report {
             Form::Json => Ok(()),
             Form::Text => writeln!(io::stdout().lock(), "{text}"),
         }
+    }
+
+    /// Tells people where the demo keeps its state.
+    pub(super) fn state(&self, directory: &Path) -> io::Result<()> {
+        let directory = directory.display();
+        self.say(&format!("Its state is in {directory}, which is removed at the end.\n"))
     }
 
     /// Tells machines where the demo serves; people were told in words.

@@ -9,6 +9,7 @@ use super::authorities::Authorities;
 pub(crate) use super::authorities::Generated;
 pub(crate) use super::endpoints::{Crl, Door, Expiry};
 use super::endpoints::{Doors, issuance};
+use super::keys::Keys;
 use super::tls::{self, Presented};
 use crate::config::files::Files;
 use crate::config::mistake::Findings;
@@ -40,7 +41,8 @@ impl Assembly {
         let files = Files::beside(findings.file());
         let state = files.path(&config.state_dir);
         host.allowance = config.limits.allowance.map(issuance);
-        let authorities = Authorities { files: &files, state, generated, now };
+        let keys = Keys::new(&files);
+        let authorities = Authorities { files: &files, keys, state, generated, now };
         let authorities = authorities.all(config, findings);
         let doors = Doors { config, files: &files, authorities, host, now }.all(findings);
         Self { doors, listeners: listeners(config, &files, findings) }

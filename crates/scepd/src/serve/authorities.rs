@@ -12,6 +12,8 @@ use scep_crypto::aws_lc_rs::{self, SoftwareKey};
 use scep_server::{CertificateAuthority, NextAuthority, RegistrationAuthority};
 use scep_types::{Certificate, UnixTime};
 
+use super::keys::{Key, Keys};
+use super::prove::Duty;
 use crate::config::files::Files;
 use crate::config::mistake::{Fault, Findings};
 use crate::config::model::{self, Config, Pair};
@@ -45,6 +47,7 @@ pub(crate) const DEFAULT: &str = "default";
 /// Reads or generates authorities.
 pub(crate) struct Authorities<'a> {
     pub(crate) files: &'a Files,
+    pub(crate) keys: Keys<'a>,
     /// The state directory.
     pub(crate) state: PathBuf,
     pub(crate) generated: Generated,
@@ -78,7 +81,7 @@ impl Authorities<'_> {
             Some(ca) => self.given(ca, settings.ra.as_ref(), findings),
         }?;
         for earlier in &settings.earlier_ras {
-            let (certificate, key) = self.pair(earlier, findings)?;
+            let (certificate, key) = self.pair(earlier, Duty::SignAndOpen, findings)?;
             ready.ra.earlier.push(RegistrationAuthority::new(certificate, key));
         }
         if let Some(chain) = &settings.chain {
@@ -100,7 +103,9 @@ impl Authorities<'_> {
         findings: &mut Findings,
     ) -> Option<Ready> {
         // Both are read, so that mistakes in both are seen.
-        let (ca_pair, ra_pair) = (self.pair(ca, findings), ra.map(|ra| self.pair(ra, findings)));
+        let ca_duty = if ra.is_some() { Duty::Sign } else { Duty::SignAndOpen };
+        let ca_pair = self.pair(ca, ca_duty, findings);
+        let ra_pair = ra.map(|ra| self.pair(ra, Duty::SignAndOpen, findings));
         let (certificate, key) = ca_pair?;
         let ca = findings.take(ca.span(), self.issuer(certificate, &key))?;
         let ra = match ra_pair {
@@ -116,18 +121,20 @@ impl Authorities<'_> {
     fn pair(
         &self,
         pair: &Located<Pair>,
+        duty: Duty,
         findings: &mut Findings,
-    ) -> Option<(Certificate, Arc<SoftwareKey>)> {
+    ) -> Option<(Certificate, Arc<Key>)> {
         let Pair { certificate, key } = pair.value();
         let certificate = findings.take(pair.span(), self.files.certificate(certificate));
-        let key = findings.take(key.span(), self.files.key(key.value()));
+        let spki = certificate.as_ref().map(Certificate::spki);
+        let key = self.keys.read(key, spki, duty, findings);
         Some((certificate?, Arc::new(key?)))
     }
 
     fn issuer(
         &self,
         certificate: Certificate,
-        key: &Arc<SoftwareKey>,
+        key: &Arc<Key>,
     ) -> Result<CertificateAuthority, Fault> {
         let issuer = Issuer::new(certificate, aws_lc_rs::provider().digest, self.now);
         let issuer = issuer.map_err(|error| {
@@ -163,10 +170,11 @@ impl Authorities<'_> {
 
     fn read_kept(&self, directory: &Path) -> Result<Ready, Fault> {
         // Joined to the base, an absolute path stays itself, and a relative one was joined before.
-        let read = |name: &str| -> Result<(Certificate, Arc<SoftwareKey>), Fault> {
+        let read = |name: &str| -> Result<(Certificate, Arc<Key>), Fault> {
             let path = |end: &str| absolute(&directory.join(format!("{name}.{end}")));
             let certificate = self.files.certificate(&path("pem"))?;
-            Ok((certificate, Arc::new(self.files.key(&SecretSource::File(path("key")))?)))
+            let key = self.files.key(&SecretSource::File(path("key")))?;
+            Ok((certificate, Arc::new(Key::in_memory(key))))
         };
         let ((ca, ca_key), (ra, ra_key)) = (read("ca")?, read("ra")?);
         let ra = RegistrationAuthority::new(ra, ra_key);
@@ -200,9 +208,10 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn generated_key(pem: &str) -> Result<Arc<SoftwareKey>, Fault> {
+fn generated_key(pem: &str) -> Result<Arc<Key>, Fault> {
     let key = SoftwareKey::from_pkcs8_pem(pem);
-    Ok(Arc::new(key.map_err(|error| Fault::new(format!("a generated key: {error}"), ""))?))
+    let key = key.map_err(|error| Fault::new(format!("a generated key: {error}"), ""))?;
+    Ok(Arc::new(Key::in_memory(key)))
 }
 
 fn generated_certificate(pem: &str) -> Result<Certificate, Fault> {

@@ -9,12 +9,18 @@ mod endpoints;
 mod first;
 pub(crate) mod intune;
 mod journal;
+mod keys;
 mod log;
 mod notify;
+mod prove;
 mod server;
 pub(crate) mod store;
 mod tls;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod watch;
+#[cfg(not(feature = "pkcs11"))]
+mod without_tokens;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -206,7 +212,11 @@ fn pool(limits: &Limits) -> WorkerPool {
     let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let workers = limits.workers.unwrap_or_else(cores);
     let queue = limits.queue.unwrap_or(workers.get().saturating_mul(QUEUE_PER_WORKER));
-    WorkerPool::new(workers, queue)
+    let pool = WorkerPool::new(workers, queue);
+    match limits.password_workers {
+        Some(workers) => pool.with_password_workers(workers),
+        None => pool,
+    }
 }
 
 /// Is ready once it is time to stop.

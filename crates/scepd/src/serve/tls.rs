@@ -6,8 +6,10 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use scep_crypto::aws_lc_rs::SoftwareKey;
 use scep_types::UnixTime;
 
+use super::keys;
 use crate::config::files::Files;
 use crate::config::mistake::{Fault, Findings};
 use crate::config::model::Tls;
@@ -29,15 +31,19 @@ pub(crate) fn config(
 ) -> Option<Presented> {
     let Tls { certificate, key } = tls.value();
     let chain = findings.take(certificate.span(), files.certificates(certificate.value()));
-    let pem = findings.take(key.span(), files.private(key.value()));
-    let (chain, pem) = (chain?, pem?);
-    let parsed = PrivateKeyDer::from_pem_slice(pem.as_bytes())
-        .map_err(|_| Fault::new("no private key that TLS can use", "give an unencrypted PEM key"));
-    let key = findings.take(key.span(), parsed)?;
+    let software = keys::software(key, files, findings);
+    let (chain, software) = (chain?, software?);
+    let key = findings.take(key.span(), private_key(&software))?;
     let not_after = chain.first().map(|certificate| certificate.validity().not_after)?;
     let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec()));
     let config = findings.take(tls.span(), server_config(chain.collect(), key))?;
     Some(Presented { config: Arc::new(config), not_after })
+}
+
+fn private_key(key: &SoftwareKey) -> Result<PrivateKeyDer<'static>, Fault> {
+    let unusable = || Fault::new("no private key that TLS can use", "give a PEM key");
+    let pem = key.to_pkcs8_pem().map_err(|_| unusable())?;
+    PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| unusable())
 }
 
 /// No client certificates: asking for them breaks Windows' SCEP client.

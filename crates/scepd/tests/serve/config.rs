@@ -207,9 +207,14 @@ fn every_mistake_is_explained_with_its_place_and_a_remedy() {
 
 /// Each one is a mistake with its place and a remedy.
 pub(crate) fn assert_explained(wrong: &[Wrong]) {
-    let place = Place::new(STATIC);
+    assert_explained_in(&Place::new(STATIC), wrong);
+}
+
+/// Each one, put into the configuration of this place, is a mistake with its place and a remedy.
+pub(crate) fn assert_explained_in(place: &Place, wrong: &[Wrong]) {
+    let right = place.read("scepd.toml");
     for (from, to, (line, column), what, remedy) in wrong {
-        place.write("scepd.toml", STATIC, 0o644);
+        place.write("scepd.toml", &right, 0o644);
         place.replace(from, to);
         let report = place.check();
         let found = report["mistakes"].as_array().unwrap().iter().any(|mistake| {

@@ -13,7 +13,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn an_empty_directory_is_enough() {
-    let place = Place { dir: tempfile::tempdir().unwrap() };
+    let place = Place::empty();
     let arguments = ["serve", "--listen", "127.0.0.1:0"];
     let mut scepd = Scepd::start(&place, &arguments);
     let password = scepd.said.iter().find_map(|line| line.strip_prefix("password "));
@@ -37,7 +37,7 @@ async fn an_empty_directory_is_enough() {
 #[test]
 fn what_is_generated_is_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
-    let place = Place { dir: tempfile::tempdir().unwrap() };
+    let place = Place::empty();
     drop(Scepd::start(&place, &["serve", "--listen", "127.0.0.1:0"]));
     let mode = |name| std::fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777;
     for name in ["devices.password", "state/authorities/devices/ca.key"] {

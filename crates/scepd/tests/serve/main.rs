@@ -14,6 +14,7 @@ mod enrolment;
 mod fleet;
 mod intune;
 mod journal;
+mod keys;
 mod killed;
 mod limits;
 mod nodes;
@@ -25,3 +26,5 @@ mod secrets;
 mod shutdown;
 mod store;
 mod tls;
+#[cfg(feature = "pkcs11")]
+mod token;

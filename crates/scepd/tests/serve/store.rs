@@ -143,7 +143,7 @@ fn every_mistake_of_a_store_is_explained_with_its_place_and_a_remedy() {
 
 #[test]
 fn without_a_setting_the_state_is_in_a_file_for_its_owner_only() {
-    for place in [Place::new(STATIC), Place { dir: tempfile::tempdir().unwrap() }] {
+    for place in [Place::new(STATIC), Place::empty()] {
         let arguments: &[&str] = match place.path("scepd.toml").exists() {
             true => &["serve", "--config", "scepd.toml"],
             false => &["serve", "--listen", "127.0.0.1:0"],

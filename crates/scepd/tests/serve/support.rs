@@ -51,6 +51,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A directory with a CA, an RA, a password and a configuration.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
+    /// What stands in the environment of each scepd here.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Place {
@@ -59,9 +61,14 @@ impl Place {
         Self::within(tempfile::tempdir().unwrap(), configuration)
     }
 
+    /// An empty directory.
+    pub(crate) fn empty() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
     /// The same in a directory that there is.
     pub(crate) fn within(dir: TempDir, configuration: &str) -> Self {
-        let place = Self { dir };
+        let place = Self { dir, environment: Vec::new() };
         let ca = ca("Test CA");
         place.write("ca.pem", &ca.pem, 0o644);
         place.write("ca.key", &key_pem("rsa2048-ca"), 0o600);
@@ -104,6 +111,7 @@ impl Place {
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scepd"));
         command.current_dir(self.dir.path()).args(arguments).env_remove("RUST_LOG");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.output().unwrap()
     }
 
@@ -153,6 +161,7 @@ impl Scepd {
             .current_dir(place.dir.path())
             .args(arguments)
             .env_remove("RUST_LOG")
+            .envs(place.environment.iter().map(|(name, value)| (name, value)))
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -176,7 +185,11 @@ impl Scepd {
 
     fn listen(&mut self) {
         let lines = self.lines.get_mut().unwrap_or_else(PoisonError::into_inner);
-        while let Ok(line) = lines.recv_timeout(Duration::from_millis(200)) {
+        let patience = |said: &[String]| {
+            // What is printed may come after what is logged.
+            if said.is_empty() { PATIENCE } else { Duration::from_millis(200) }
+        };
+        while let Ok(line) = lines.recv_timeout(patience(&self.said)) {
             if let Some(url) = line.strip_prefix("serving ") {
                 self.urls.push(url.split(' ').next().unwrap().to_owned());
             }

@@ -11,7 +11,8 @@ use scep_server::ScepService;
 
 use super::directory::Directory;
 use super::report::{Form, Report};
-use super::{bind, shutdown};
+use super::state::State;
+use super::{bind, end, shutdown};
 use crate::cli::DemoArgs;
 use scenario::Scenario;
 use stage::Stage;
@@ -20,9 +21,11 @@ use stage::Stage;
 pub(super) async fn demo(args: &DemoArgs) -> Result<ExitCode> {
     let directory = Directory::create(&args.dir)?;
     let listener = bind(args.address()).await?;
-    let stage = Stage::set(&directory, &listener).await?;
+    let state = State::create()?;
+    let stage = Stage::set(&directory, &state, &listener).await?;
     let mut report = Report::new(if args.json { Form::Json } else { Form::Text });
     report.say(&stage.introduction())?;
+    report.state(state.directory())?;
 
     let scep = scep_server::router([ScepService::new(stage.endpoint.clone())])?;
     let router = scep.merge(scep_server::crl_router(stage::CRL, stage.publisher.clone())?);
@@ -31,10 +34,13 @@ pub(super) async fn demo(args: &DemoArgs) -> Result<ExitCode> {
 
     let code = ExitCode::from(u8::from(report.failed() > 0));
     if args.exit {
-        server.abort();
+        end(server, stage).await;
+        state.remove()?;
         return Ok(code);
     }
     report.say(&stage.how_to_go_on())?;
     server.await.context("serving")?;
+    drop(stage);
+    state.remove()?;
     Ok(code)
 }

@@ -15,7 +15,6 @@ use scep_server::{
     CrlPublisher, Endpoint, EndpointConfig, Host, IntuneMode, IntuneTenant, Mode, RevocationWorker,
     SignerBinding,
 };
-use scep_store::MemoryStore;
 use scep_types::{AlgorithmPolicy, UnixTime};
 use tokio::net::TcpListener;
 
@@ -23,6 +22,7 @@ use super::super::TITLE;
 use super::super::directory::Directory;
 use super::super::endpoints::authority;
 use super::super::now;
+use super::super::state::State;
 use super::super::witness::Witness;
 use crate::pki::Pki;
 
@@ -45,7 +45,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) async fn set(directory: &Directory, listener: &TcpListener) -> Result<Self> {
+    pub(super) async fn set(
+        directory: &Directory,
+        state: &State,
+        listener: &TcpListener,
+    ) -> Result<Self> {
         let now = now()?;
         let origin = format!("http://{}", listener.local_addr().context("reading the address")?);
         let provider = aws_lc_rs::provider();
@@ -55,7 +59,7 @@ impl Stage {
         directory.public("ca.pem", &pki.ca.certificate)?;
 
         let witness = Arc::new(Witness::default());
-        let mut host = Host::new(provider, Arc::new(MemoryStore::default()));
+        let mut host = Host::new(provider, state.store());
         host.observer = witness.clone();
         let mode = Mode::Intune(Arc::new(IntuneMode::new(service.clone())));
         let mut config = EndpointConfig::new("intune", mode, authority(&pki, now)?, host);

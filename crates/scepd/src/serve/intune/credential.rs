@@ -13,6 +13,7 @@ use crate::config::mistake::{Fault, Findings};
 use crate::config::model::Pair;
 use crate::config::values::{Located, SecretSource};
 use crate::serve::assembly::Expiry;
+use crate::serve::keys;
 
 /// The credential, and when it ends if that can be seen.
 pub(super) fn credential(
@@ -58,7 +59,7 @@ fn certificate(
 ) -> Option<(Credential, Expiry)> {
     let Pair { certificate, key } = pair.value();
     let certificate = findings.take(pair.span(), files.certificate(certificate));
-    let key = findings.take(key.span(), files.key(key.value()));
+    let key = keys::software(key, files, findings);
     let (certificate, key) = (certificate?, key?);
     if key.spki() != certificate.spki() {
         let what = "the key is not that of the application's certificate";
