@@ -29,5 +29,6 @@ mod passwords;
 mod pool;
 mod queries;
 mod renewal;
+mod renewal_provenance;
 mod rollover;
 mod tcp;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
 };
 use scep_ca::{Profile, ProfileConfig, Profiles};
 use scep_server::{Authority, CertificateAuthority, RegistrationAuthority};
@@ -79,9 +79,20 @@ impl Template {
     }
 
     pub(crate) fn issued_by(&self, issuer: &Self) -> Certificate {
-        let (params, issuer_key) = (issuer.params(), issuer.key_pair());
-        let issuer = Issuer::new(params, &issuer_key);
-        let certificate = self.params().signed_by(&self.key_pair(), &issuer).unwrap();
+        self.sign(&self.params(), issuer)
+    }
+
+    /// With a serial number that was given to something else.
+    pub(crate) fn issued_by_as(&self, issuer: &Self, serial: &[u8]) -> Certificate {
+        let mut params = self.params();
+        params.serial_number = Some(SerialNumber::from_slice(serial));
+        self.sign(&params, issuer)
+    }
+
+    fn sign(&self, params: &CertificateParams, issuer: &Self) -> Certificate {
+        let issuer_key = issuer.key_pair();
+        let issuer = Issuer::new(issuer.params(), &issuer_key);
+        let certificate = params.signed_by(&self.key_pair(), &issuer).unwrap();
         Certificate::parse(certificate.der().to_vec()).unwrap()
     }
 }

@@ -165,6 +165,10 @@ impl StandingClock {
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::SeqCst);
     }
+
+    pub(crate) fn go_back(&self, by: Duration) {
+        self.0.fetch_sub(i64::try_from(by.as_secs()).unwrap(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for StandingClock {
