@@ -12,9 +12,9 @@ use der::Decode;
 use intune_challenge::service::{self, Enrolment, HttpResponse};
 use scep_proto::client::{Algorithms, Awaiting, Payload, RequestSettings, build_with_password};
 use scep_proto::inspect::{Enveloped, Identifier, Signed};
-use scep_proto::server::{Lock, Opened, Reply, ReplySettings, Unverified, Verified};
+use scep_proto::server::{Lock, Opened, Reply, ReplySettings, Sealed, Unverified, Verified};
 use scep_proto::{
-    CaAnchor, CaCertificates, FallbackKey, MessageRandom, TransactionId, UnauthenticatedCa,
+    CaAnchor, CaCertificates, FailInfo, FallbackKey, MessageRandom, TransactionId, UnauthenticatedCa,
 };
 use scep_types::{AlgorithmPolicy, Certificate, Csr, Name, Secret, UnixTime};
 use scep_types::{
@@ -241,6 +241,20 @@ pub fn reply() -> &'static [u8] {
         answer(&honest(poll, ca().encryption()).0).expect("it is honest")
     });
     &REPLY
+}
+
+/// A request with an envelope: its transactionID can stand in a reply, and what is refused has a failInfo of RFC 8894.
+pub fn sealed(data: &[u8]) -> Option<Sealed> {
+    let message = Unverified::parse(data.to_vec()).ok()?;
+    assert!((1..=255).contains(&message.transaction_id().octets().len()));
+    match message.verify(&NULL, POLICY) {
+        Ok(Verified::Sealed(sealed)) => Some(sealed),
+        Ok(Verified::Poll(_)) => None,
+        Err(rejected) => {
+            assert!(FailInfo::from(&rejected.error).number() <= 4);
+            None
+        }
+    }
 }
 
 /// SUCCESS to whatever can be granted, as a server with these certificates writes it.
