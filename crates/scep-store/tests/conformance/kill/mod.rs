@@ -87,7 +87,7 @@ fn kill_repeatedly(test: &str, place: &Place, victim: Victim, mut crash: impl Fn
         let job = Job { place: place.clone(), round, seed: random.next() };
         let (mut child, lines) = start(test, &job);
         journal.note(&lines.recv_timeout(PATIENCE).unwrap());
-        thread::sleep(Duration::from_micros(random.below(20_000)));
+        thread::sleep(Duration::from_micros(random.below(40_000)));
         if victim != Victim::Node {
             crash();
             // The node that lived on finds its way back.
