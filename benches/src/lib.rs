@@ -7,4 +7,4 @@ mod table;
 
 pub use allocations::Counting;
 pub use measure::{Bench, Row};
-pub use table::finish;
+pub use table::{finish, json_file};

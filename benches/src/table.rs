@@ -80,8 +80,11 @@ fn rows_of(mut file: Value) -> io::Result<Vec<Value>> {
     }
 }
 
-/// The path after `--json`; cargo adds flags of its own, which are passed over.
-fn json_file() -> io::Result<Option<PathBuf>> {
+/// The path after `--json`, if it is given; cargo adds flags of its own, which are passed over.
+///
+/// # Errors
+/// If no path follows.
+pub fn json_file() -> io::Result<Option<PathBuf>> {
     let mut arguments = std::env::args_os().skip_while(|argument| argument != "--json");
     if arguments.next().is_none() {
         return Ok(None);

@@ -1,10 +1,10 @@
 //! Figures, as a table and as JSON.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use scep_benches::json_file;
 use serde::Serialize;
 
 /// One line: a backend under a load.
@@ -99,20 +99,14 @@ pub(crate) fn finish(figures: &[Figure]) -> Result<()> {
             if figure.is_missed() { "  MISSED" } else { "" },
         )?;
     }
+    // Each bench has a file of its own.
     match json_file()? {
-        Some(path) => Ok(std::fs::write(path, serde_json::to_vec(figures)?)?),
+        Some(path) => {
+            let path = path.with_extension("store.json");
+            Ok(std::fs::write(path, serde_json::to_vec(figures)?)?)
+        }
         None => Ok(()),
     }
-}
-
-/// The path after `--json`, with `.store` in front of its ending: each bench has a file of its own.
-fn json_file() -> Result<Option<PathBuf>> {
-    let mut arguments = std::env::args_os().skip_while(|argument| argument != "--json");
-    if arguments.next().is_none() {
-        return Ok(None);
-    }
-    let path = PathBuf::from(arguments.next().context("--json needs a file")?);
-    Ok(Some(path.with_extension("store.json")))
 }
 
 fn milliseconds(duration: Duration) -> f64 {

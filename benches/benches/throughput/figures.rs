@@ -1,10 +1,10 @@
 //! Figures, as a table and as JSON.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use scep_benches::json_file;
 use serde::Serialize;
 
 use crate::load::Run;
@@ -100,18 +100,12 @@ pub(crate) fn finish(figures: &[Figure]) -> Result<()> {
     for figure in figures {
         writeln!(out, "{}", figure.line().trim_end())?;
     }
+    // Each bench has a file of its own.
     match json_file()? {
-        Some(path) => Ok(std::fs::write(path, serde_json::to_vec(figures)?)?),
+        Some(path) => {
+            let path = path.with_extension("throughput.json");
+            Ok(std::fs::write(path, serde_json::to_vec(figures)?)?)
+        }
         None => Ok(()),
     }
-}
-
-/// The path after `--json`, with `.throughput` in front of its ending: each bench has a file of its own.
-fn json_file() -> Result<Option<PathBuf>> {
-    let mut arguments = std::env::args_os().skip_while(|argument| argument != "--json");
-    if arguments.next().is_none() {
-        return Ok(None);
-    }
-    let path = PathBuf::from(arguments.next().context("--json needs a file")?);
-    Ok(Some(path.with_extension("throughput.json")))
 }
