@@ -18,7 +18,7 @@ use scep_server::{
     Authority, CertificateAuthority, Decision, Endpoint, EndpointConfig, Execution, Host, Mode,
     Observer, Outcome, QueryPolicy, RegistrationAuthority, RenewalPolicy, Response,
 };
-use scep_store::{MemoryLimits, MemoryStore};
+use scep_store::{MemoryStore, StoreLimits};
 use scep_types::{
     Basis, Certificate, ContentCipher, ContentKey, CryptoError, CryptoProvider, Csr, DecryptionKey,
     Digest, DigestAlgorithm, DigestProvider, KeyTransport, Name, Secret, SecureRandom,
@@ -81,7 +81,7 @@ impl World {
     pub fn new() -> Self {
         DRAWN.set(0);
         let issued = Arc::new(Issued::default());
-        let store = Arc::new(MemoryStore::new(MemoryLimits::default()));
+        let store = Arc::new(MemoryStore::new(StoreLimits::in_memory()));
         let mut host = Host::new(BELIEVING, store);
         host.execution = Execution::Inline;
         host.observer = issued.clone();

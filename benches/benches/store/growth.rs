@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use scep_store::{Begun, EnrolmentStore, MemoryLimits, MemoryStore};
+use scep_store::{Begun, EnrolmentStore, MemoryStore, StoreLimits};
 use tokio::runtime::Runtime;
 
 use crate::figures::Figure;
@@ -29,8 +29,8 @@ pub(crate) fn figures() -> Result<Vec<Figure>> {
     )])
 }
 
-fn limits() -> MemoryLimits {
-    let mut limits = MemoryLimits::default();
+fn limits() -> StoreLimits {
+    let mut limits = StoreLimits::in_memory();
     limits.challenges = 2 * MANY;
     limits.transactions = 2 * MANY;
     limits.certificates = 2 * MANY;

@@ -37,7 +37,7 @@ fn main() -> Result<()> {
 }
 
 async fn memory() -> Result<Vec<Figure>> {
-    let mut limits = scep_store::MemoryLimits::default();
+    let mut limits = scep_store::StoreLimits::in_memory();
     limits.transactions = 10_000_000;
     limits.certificates = 10_000_000;
     limits.challenges = 10_000_000;

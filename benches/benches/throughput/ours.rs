@@ -14,7 +14,7 @@ use scep_server::{
     Authority, CertificateAuthority, Endpoint, EndpointConfig, Host, Mode, RegistrationAuthority,
     ScepService, router, serve,
 };
-use scep_store::{EnrolmentStore, MemoryLimits, MemoryStore, SqliteOptions, SqliteStore};
+use scep_store::{EnrolmentStore, MemoryStore, SqliteOptions, SqliteStore, StoreLimits};
 use scep_types::{Certificate, Secret};
 use tokio::net::TcpListener;
 
@@ -80,7 +80,7 @@ pub(crate) fn serve_here(store: &str) -> Result<()> {
 }
 
 fn memory() -> MemoryStore {
-    let mut limits = MemoryLimits::default();
+    let mut limits = StoreLimits::in_memory();
     limits.transactions = 1_000_000;
     limits.certificates = 1_000_000;
     MemoryStore::new(limits)

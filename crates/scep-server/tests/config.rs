@@ -10,7 +10,7 @@ use scep_server::{
     Host, Misconfigured, Mode, RecipientKey, RegistrationAuthority, SignerBinding, Signing,
     Warning,
 };
-use scep_store::{MemoryLimits, MemoryStore};
+use scep_store::{MemoryStore, StoreLimits};
 use scep_types::{AlgorithmPolicy, Secret, UnixTime};
 
 use crate::support::pki::{Template, authority, ca_alone, certificate_authority, with_ra};
@@ -200,7 +200,7 @@ fn debug_output_tells_no_secret() {
 }
 
 fn config() -> EndpointConfig {
-    let store = Arc::new(MemoryStore::new(MemoryLimits::default()));
+    let store = Arc::new(MemoryStore::new(StoreLimits::in_memory()));
     EndpointConfig::new("test", static_password(), authority(), Host::new(provider(), store))
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use scep_ca::{Profile, ProfileConfig, Profiles};
 use scep_server::{EndpointConfig, Signing};
-use scep_store::{MemoryLimits, MemoryStore};
+use scep_store::{MemoryStore, StoreLimits};
 
 use crate::support::device::{Device, granted, refused};
 use crate::support::faults::{BadSigner, FailingKey, FailingStore, Verb};
@@ -86,13 +86,13 @@ async fn a_ca_that_hangs_lies_or_panics_is_told() {
 
 #[tokio::test]
 async fn a_store_without_room_is_told_before_or_after_signing() {
-    let no_room = |limit: fn(&mut MemoryLimits)| {
-        let mut limits = MemoryLimits::default();
+    let no_room = |limit: fn(&mut StoreLimits)| {
+        let mut limits = StoreLimits::in_memory();
         limit(&mut limits);
         Arc::new(MemoryStore::new(limits))
     };
     for limit in [
-        (|limits| limits.certificates = 0) as fn(&mut MemoryLimits),
+        (|limits| limits.certificates = 0) as fn(&mut StoreLimits),
         |limits| limits.challenges = 0,
         |limits| limits.notices = 0,
     ] {

@@ -43,6 +43,7 @@ mod durable;
 mod error;
 mod ids;
 mod journal;
+mod limits;
 mod lookup;
 mod memory;
 mod notice;
@@ -63,16 +64,15 @@ mod work;
 pub use allowance::Allowance;
 pub use answer::{Begun, LimitScope, Outcome, PendingRequest, Polled};
 pub use certificate::{IssuedCertificate, NewCertificate, Revocation, Revoked, RevokedCertificate};
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
-pub use durable::StoreLimits;
 pub use error::{Argument, Capacity, Cause, StoreError, Unfit};
 pub use ids::{
     CertificateId, EndpointId, Operator, RequestId, SerialNumber, Sha256, Submission,
     TransactionId, TransactionKey,
 };
 pub use journal::{Event, EventKind, EventPage, NewEvent};
+pub use limits::StoreLimits;
 pub use lookup::{CertificatePage, CertificatePlace, CertificatesOf, DeviceName};
-pub use memory::{MemoryLimits, MemoryStore, MemoryUsage};
+pub use memory::{MemoryStore, MemoryUsage};
 pub use notice::{LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease};
 pub use password::{
     BoundName, MAX_LIVE_PASSWORDS, OneTimePassword, PasswordBinding, PasswordFacts, PasswordId,

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-/// How much a durable store may hold, and how long it keeps what is over.
+/// How much a store may hold, and how long it keeps what is over; the defaults are those of durable stores.
 ///
 /// At a limit it refuses and says which one; what has ended gives way first, what lives never does.
 ///
 /// | backend | counts | so a limit may be exceeded by |
 /// |---|---|---|
-/// | SQLite, one process | exactly | nothing |
+/// | memory; SQLite, one process | exactly | nothing |
 /// | SQLite, several processes | its own exactly, all again when room seems to end, once a second at most | what the others added since it counted |
 /// | PostgreSQL | the same, and all again about once a minute | what other nodes add within a minute |
 /// | Redis | all, at each verb | as many as are at work at one moment |
@@ -59,6 +59,38 @@ impl Default for StoreLimits {
             event_retention: Duration::from_secs(30 * 86_400),
             clock_tolerance: Duration::from_secs(5 * 60),
             certificate_retention: Duration::from_secs(8 * 86_400),
+        }
+    }
+}
+
+impl StoreLimits {
+    /// The limits of a [`MemoryStore`](crate::MemoryStore) unless others are wanted; octets are what one entry costs on a
+    /// 64-bit machine, the indexes included.
+    ///
+    /// | | limit | octets each |
+    /// |---|---|---|
+    /// | challenges | 1,000,000 | at most 150 |
+    /// | transactions | 100,000 | about 400, 550 while being worked on |
+    /// | pending requests | 2,000 | about 300, and the CSR |
+    /// | devices | 1,000,000 | about 200 with up to four certificates, and 16 for each one more |
+    /// | allowances, as many beside them | 1,000,000 | 1,200 |
+    /// | certificates | 100,000 | about 700, and the DER, the basis and twice the device's name |
+    /// | notices | 20,000 | about 300, and the body |
+    /// | one-time passwords | 20,000 | about 500, and their names |
+    /// | issuers | 1,000 | about 100 |
+    /// | events of each kind | 1,000 | the event |
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self {
+            challenges: 1_000_000,
+            transactions: 100_000,
+            pending_requests: 2_000,
+            devices: 1_000_000,
+            certificates: 100_000,
+            notices: 20_000,
+            passwords: 20_000,
+            events: 1_000,
+            ..Self::default()
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use scep_store::{
     Begin, Begun, CertificateId, ChallengeUse, DeviceLimit, EndpointId, EnrolmentStore,
-    MemoryLimits, MemoryStore, NewCertificate, Rejection, RequestId, SerialNumber, Sha256,
+    MemoryStore, NewCertificate, Rejection, RequestId, SerialNumber, Sha256, StoreLimits,
     Submission, Terms, TransactionId, TransactionKey,
 };
 use scep_types::{Basis, UnixTime};
@@ -58,7 +58,7 @@ fn a_device_keeps_no_more_slots_than_its_window_has() {
 fn octets_of(request: impl Fn(Begin, u64) -> Begin) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let before = IN_USE.get();
-    let mut limits = MemoryLimits::default();
+    let mut limits = StoreLimits::in_memory();
     limits.transactions = usize::MAX;
     limits.certificates = usize::MAX;
     let store = MemoryStore::new(limits);

@@ -18,9 +18,9 @@ use proptest::prelude::*;
 use reference::{Ask, Reference, Seen, Sent};
 use scep_store::{
     Allowance, Begin, Begun, Capacity, CertificateId, ChallengeUse, DeviceLimit, EndpointId,
-    EnrolmentStore, LimitScope, MemoryLimits, MemoryStore, NewCertificate, NewPending, Operator,
-    Outcome, Polled, Rejection, RequestId, Reservation, SerialNumber, Sha256, StoreError,
-    Submission, Terms, TransactionId, TransactionKey,
+    EnrolmentStore, LimitScope, MemoryStore, NewCertificate, NewPending, Operator, Outcome, Polled,
+    Rejection, RequestId, Reservation, SerialNumber, Sha256, StoreError, StoreLimits, Submission,
+    Terms, TransactionId, TransactionKey,
 };
 use scep_types::{Basis, UnixTime};
 
@@ -169,17 +169,11 @@ async fn compare(mut pair: Pair, ops: Vec<(i64, Op)>) -> Result<(), TestCaseErro
 }
 
 fn memory() -> Arc<dyn EnrolmentStore> {
-    let mut limits = MemoryLimits::default();
-    limits.challenges = reference::MAX_CHALLENGES;
-    limits.transactions = reference::MAX_TRANSACTIONS;
-    limits.pending_requests = reference::MAX_PENDING;
-    limits.notices = reference::MAX_NOTICES;
-    limits.clock_tolerance = seconds(reference::TOLERANCE);
-    Arc::new(MemoryStore::new(limits))
+    Arc::new(MemoryStore::new(limits()))
 }
 
-fn limits() -> scep_store::StoreLimits {
-    let mut limits = scep_store::StoreLimits::default();
+fn limits() -> StoreLimits {
+    let mut limits = StoreLimits::default();
     limits.challenges = reference::MAX_CHALLENGES;
     limits.transactions = reference::MAX_TRANSACTIONS;
     limits.pending_requests = reference::MAX_PENDING;

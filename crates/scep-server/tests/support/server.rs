@@ -15,7 +15,7 @@ use scep_server::{
     Clock, Decision, Endpoint, EndpointConfig, Execution, Host, Mode, Observer, Outcome,
     ScepService, router,
 };
-use scep_store::{MemoryLimits, MemoryStore};
+use scep_store::{MemoryStore, StoreLimits};
 use scep_types::{Secret, UnixTime};
 use tower::ServiceExt as _;
 
@@ -48,7 +48,7 @@ impl Server {
     }
 
     pub(crate) fn with(mode: Mode, configure: impl FnOnce(&mut EndpointConfig)) -> Self {
-        let store = Arc::new(MemoryStore::new(MemoryLimits::default()));
+        let store = Arc::new(MemoryStore::new(StoreLimits::in_memory()));
         Self::on_store(store, mode, configure)
     }
 

@@ -25,7 +25,6 @@ use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::{EnrolmentStore, MAX_LEASED_NOTICES, StoreError};
 
 mod cells;
-mod limits;
 mod password_cells;
 mod plan;
 mod rates;
@@ -34,7 +33,6 @@ mod tables;
 mod working;
 
 pub(crate) use cells::Cell;
-pub use limits::StoreLimits;
 pub(crate) use records::QueuedRecord;
 #[cfg(feature = "redis")]
 pub(crate) use records::UnsentRecord;

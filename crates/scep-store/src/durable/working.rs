@@ -2,15 +2,14 @@
 
 use scep_types::UnixTime;
 
-use super::limits::StoreLimits;
 use super::records::{
     AllowanceRecord, CertificateRecord, ChallengeRecord, DeviceRecord, PasswordRecord,
     QueuedRecord, ShelfRecord, TransactionRecord, UnsentRecord,
 };
 use super::tables::Table;
-use crate::StoreError;
 use crate::error::Capacity;
 use crate::ids::{CertificateId, EndpointId, Sha256, TransactionKey};
+use crate::{StoreError, StoreLimits};
 
 /// By what a record is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,13 +18,12 @@ use crate::outbox::Attempted;
 use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::time::before;
-use crate::{EnrolmentStore, StoreError};
+use crate::{EnrolmentStore, StoreError, StoreLimits};
 
 mod allowances;
 mod asking;
 mod entries;
 mod journal;
-mod limits;
 mod lookup;
 mod operating;
 mod outbox;
@@ -32,9 +31,10 @@ mod passwords;
 mod settling;
 mod state;
 mod table;
+mod usage;
 
-pub use limits::{MemoryLimits, MemoryUsage};
 use state::State;
+pub use usage::MemoryUsage;
 
 /// The enrolment state in this process's memory: bounded, exact, and gone at a restart.
 ///
@@ -52,7 +52,7 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty store; it allocates as it fills.
     #[must_use]
-    pub fn new(limits: MemoryLimits) -> Self {
+    pub fn new(limits: StoreLimits) -> Self {
         Self { state: Mutex::new(State::new(limits)) }
     }
 
@@ -71,7 +71,7 @@ impl MemoryStore {
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self::new(MemoryLimits::default())
+        Self::new(StoreLimits::in_memory())
     }
 }
 

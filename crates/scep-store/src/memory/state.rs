@@ -8,11 +8,12 @@ use super::entries::{
     Certificate, Challenge, Device, Holder, Password, Queued, TransactionEntry, Used,
 };
 use super::journal::Journal;
-use super::limits::{MemoryLimits, MemoryUsage};
 use super::lookup::Index;
 use super::outbox::Outbox;
 use super::table::{Entry, Ref, Table};
+use super::usage::MemoryUsage;
 use crate::StoreError;
+use crate::StoreLimits;
 use crate::certificate::{IssuedCertificate, Revocation};
 use crate::error::Capacity;
 use crate::ids::{CertificateId, EndpointId, Sha256};
@@ -25,7 +26,7 @@ use crate::work::Work;
 const SWEPT: usize = 2;
 
 pub(super) struct State {
-    pub(super) limits: MemoryLimits,
+    pub(super) limits: StoreLimits,
     pub(super) challenges: Table<Challenge>,
     pub(super) transactions: Table<TransactionEntry>,
     pub(super) queue: Table<Queued>,
@@ -44,7 +45,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(limits: MemoryLimits) -> Self {
+    pub(super) fn new(limits: StoreLimits) -> Self {
         Self {
             challenges: Table::new(limits.challenges),
             transactions: Table::new(limits.transactions),

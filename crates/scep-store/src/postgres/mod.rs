@@ -16,7 +16,7 @@ use scep_types::UnixTime;
 
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
-    Backend, Care, Cell, Durable, Occupancy, QueuedRecord, StoreLimits, Table, Verb, Working, fresh,
+    Backend, Care, Cell, Durable, Occupancy, QueuedRecord, Table, Verb, Working, fresh,
 };
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::journal::{Event, EventKind, EventPage, NewEvent, of_kind};
@@ -25,7 +25,7 @@ use crate::sql::{
     CRL_ISSUERS, Counts, DUE, EVENTS, NEXT_CRL_NUMBER, NEXT_EVENTS, PURGE_EVERY, PURGED, REVOKED,
     Statements, event_writes, issuer_room,
 };
-use crate::{Cause, StoreError};
+use crate::{Cause, StoreError, StoreLimits};
 
 use connection::Failure;
 pub use options::{PostgresOptions, PostgresTls};

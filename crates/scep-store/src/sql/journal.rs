@@ -3,7 +3,8 @@
 use scep_types::UnixTime;
 
 use crate::StoreError;
-use crate::durable::{Cell, StoreLimits};
+use crate::StoreLimits;
+use crate::durable::Cell;
 use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::time::before;
 

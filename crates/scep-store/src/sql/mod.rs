@@ -9,9 +9,9 @@ mod journal;
 mod lookup;
 mod statements;
 
-use crate::StoreError;
-use crate::durable::{Cell, Lookup, StoreLimits, Table};
+use crate::durable::{Cell, Lookup, Table};
 use crate::error::{Capacity, Unfit};
+use crate::{StoreError, StoreLimits};
 
 pub(crate) use counts::Counts;
 pub(crate) use journal::{EVENTS, NEXT_EVENTS, page as event_page, writes as event_writes};

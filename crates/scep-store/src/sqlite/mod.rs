@@ -12,15 +12,13 @@ use std::sync::Arc;
 
 use scep_types::UnixTime;
 
-use crate::StoreError;
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
-use crate::durable::{
-    Backend, Care, Cell, Durable, Occupancy, QueuedRecord, StoreLimits, Verb, Working, fresh,
-};
+use crate::durable::{Backend, Care, Cell, Durable, Occupancy, QueuedRecord, Verb, Working, fresh};
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::sql::{DUE, EVENTS, REVOKED, Statements};
+use crate::{StoreError, StoreLimits};
 
 use connection::Connection;
 pub use options::{SqliteOptions, Synchronous};

@@ -6,14 +6,14 @@ use scep_types::UnixTime;
 
 use super::connection::{Connection, Outcome};
 use super::options::Synchronous;
-use crate::StoreError;
-use crate::durable::{Cell, Change, StoreLimits, Table, Verb, Working, fresh};
+use crate::durable::{Cell, Change, Table, Verb, Working, fresh};
 use crate::ids::Sha256;
 use crate::journal::{EventKind, NewEvent, of_kind};
 use crate::sql::{
     CREATE_VERSION, CRL_ISSUERS, Counts, MIGRATIONS, NEXT_CRL_NUMBER, NEXT_EVENTS, PURGE_EVERY,
     PURGED, READ_VERSION, Statements, WRITE_VERSION, event_writes, pending_migrations,
 };
+use crate::{StoreError, StoreLimits};
 
 /// Whether there is a table of the version.
 const VERSION_TABLES: &str =

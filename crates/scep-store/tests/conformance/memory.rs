@@ -3,27 +3,15 @@
 use std::sync::Arc;
 
 use scep_store::{
-    Begun, ChallengeUse, MemoryLimits, MemoryStore, MemoryUsage, NewNotice, NoticeBody,
+    Begun, ChallengeUse, MemoryStore, MemoryUsage, NewNotice, NoticeBody, StoreLimits,
 };
 
 use crate::suite::fixtures::*;
 
 conformance!(std::sync::Arc::new(scep_store::MemoryStore::default()));
-room_conformance!(crate::memory::small());
-
-fn small() -> Store {
-    let mut limits = MemoryLimits::default();
-    limits.challenges = crate::suite::room::CHALLENGES;
-    limits.transactions = crate::suite::room::TRANSACTIONS;
-    limits.pending_requests = crate::suite::room::PENDING_REQUESTS;
-    limits.devices = crate::suite::room::DEVICES;
-    limits.certificates = crate::suite::room::CERTIFICATES;
-    limits.issuers = crate::suite::room::ISSUERS;
-    limits.notices = crate::suite::room::NOTICES;
-    limits.passwords = crate::suite::room::PASSWORDS;
-    limits.events = crate::suite::room::EVENTS;
-    Arc::new(MemoryStore::new(limits))
-}
+room_conformance!(std::sync::Arc::new(scep_store::MemoryStore::new(
+    crate::suite::fixtures::small_limits()
+)));
 
 #[tokio::test]
 async fn what_has_ended_is_swept_in_passing() {
@@ -66,7 +54,7 @@ async fn what_has_ended_counts_as_absent_before_it_is_swept() {
 
 #[tokio::test]
 async fn a_certificate_that_has_ended_is_not_given_again_before_it_is_swept() {
-    let mut limits = MemoryLimits::default();
+    let mut limits = StoreLimits::in_memory();
     limits.certificate_retention = seconds(0);
     let store: Store = Arc::new(MemoryStore::new(limits));
     let begin = |number| request(&format!("{number}"), 1, number).with_challenge(challenge(number));
@@ -89,7 +77,7 @@ fn is_same_certificate_until(begun: &Begun, serial: u32) -> bool {
 
 #[tokio::test]
 async fn a_notice_is_over_when_its_certificate_is() {
-    let mut limits = MemoryLimits::default();
+    let mut limits = StoreLimits::in_memory();
     limits.certificate_retention = seconds(0);
     let store: Store = Arc::new(MemoryStore::new(limits));
     let body = NoticeBody::new(b"a CSR").unwrap();
@@ -104,7 +92,7 @@ async fn a_notice_is_over_when_its_certificate_is() {
 
 #[tokio::test]
 async fn a_challenge_never_leads_to_a_certificate_that_took_a_forgotten_ones_place() {
-    let mut limits = MemoryLimits::default();
+    let mut limits = StoreLimits::in_memory();
     limits.certificate_retention = seconds(0);
     limits.certificates = 1;
     let store: Store = Arc::new(MemoryStore::new(limits));

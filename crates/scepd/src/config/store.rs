@@ -4,7 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use scep_store::{MemoryLimits, RedisPersistence, StoreLimits};
+use scep_store::{RedisPersistence, StoreLimits};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -110,27 +110,8 @@ pub(crate) enum Persistence {
 }
 
 impl Capacities {
-    /// Of a database.
-    pub(crate) fn durable(&self) -> StoreLimits {
-        let mut limits = StoreLimits::default();
-        set(&mut limits.challenges, self.challenges);
-        set(&mut limits.transactions, self.transactions);
-        set(&mut limits.pending_requests, self.pending_requests);
-        set(&mut limits.devices, self.devices);
-        set(&mut limits.certificates, self.certificates);
-        set(&mut limits.notices, self.notices);
-        set(&mut limits.passwords, self.passwords);
-        set(&mut limits.issuers, self.issuers);
-        limits.clock_tolerance = self.clock_tolerance.map_or(limits.clock_tolerance, |time| time.0);
-        let retention = self.certificate_retention;
-        limits.certificate_retention =
-            retention.map_or(limits.certificate_retention, |time| time.0);
-        limits
-    }
-
-    /// Of the memory.
-    pub(crate) fn memory(&self) -> MemoryLimits {
-        let mut limits = MemoryLimits::default();
+    /// These where they are set, else what stands in `limits`.
+    fn over(&self, mut limits: StoreLimits) -> StoreLimits {
         set(&mut limits.challenges, self.challenges);
         set(&mut limits.transactions, self.transactions);
         set(&mut limits.pending_requests, self.pending_requests);
@@ -168,17 +149,9 @@ impl Store {
         self.url.as_ref().map_or(0..0, Located::span)
     }
 
-    /// Of a database.
-    pub(crate) fn durable_limits(&self) -> StoreLimits {
-        let mut limits = self.limits.durable();
-        limits.events = self.journal.most.unwrap_or(limits.events);
-        limits.event_retention = self.journal.keep.map_or(limits.event_retention, |time| time.0);
-        limits
-    }
-
-    /// Of the memory.
-    pub(crate) fn memory_limits(&self) -> MemoryLimits {
-        let mut limits = self.limits.memory();
+    /// What is set of capacities and of the journal, else what stands in `limits`.
+    pub(crate) fn limits_over(&self, limits: StoreLimits) -> StoreLimits {
+        let mut limits = self.limits.over(limits);
         limits.events = self.journal.most.unwrap_or(limits.events);
         limits.event_retention = self.journal.keep.map_or(limits.event_retention, |time| time.0);
         limits

@@ -133,13 +133,13 @@ fn lose(lost: &AtomicU64, events: u64) {
 
 #[cfg(test)]
 mod tests {
-    use scep_store::{EventPage, MemoryLimits, MemoryStore};
+    use scep_store::{EventPage, MemoryStore, StoreLimits};
 
     use super::*;
 
     #[tokio::test]
     async fn whoever_settles_or_closes_the_journal_finds_every_event_in_the_store() {
-        let mut limits = MemoryLimits::default();
+        let mut limits = StoreLimits::in_memory();
         limits.events = 10_000;
         let store: Arc<dyn EnrolmentStore> = Arc::new(MemoryStore::new(limits));
         let journal = Journal::start(store.clone(), &Handle::current());

@@ -10,8 +10,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use scep_store::{
-    Cause, EnrolmentStore, MemoryLimits, MemoryStore, PostgresOptions, PostgresStore, PostgresTls,
-    RedisOptions, RedisStore, SqliteOptions, SqliteStore, StoreError, Unfit,
+    Cause, EnrolmentStore, MemoryStore, PostgresOptions, PostgresStore, PostgresTls, RedisOptions,
+    RedisStore, SqliteOptions, SqliteStore, StoreError, StoreLimits, Unfit,
 };
 use zeroize::Zeroizing;
 
@@ -27,7 +27,7 @@ const DEFAULT_FILE: &str = "scepd.sqlite";
 
 /// Where a configuration keeps the state of enrolments.
 pub(crate) enum Place {
-    Memory(MemoryLimits),
+    Memory(StoreLimits),
     Sqlite(PathBuf, SqliteOptions),
     Postgres(Zeroizing<String>, PostgresTls, PostgresOptions),
     Redis(Zeroizing<String>, RedisOptions),
@@ -91,18 +91,20 @@ impl Place {
         let parsed = url.map(|url| StoreUrl::parse(url.value())).transpose();
         let default = || StoreUrl::Sqlite(config.state_dir.join(DEFAULT_FILE));
         match findings.take(store.span(), parsed)?.unwrap_or_else(default) {
-            StoreUrl::Memory => Some(Self::Memory(store.memory_limits())),
+            StoreUrl::Memory => Some(Self::Memory(store.limits_over(StoreLimits::in_memory()))),
             StoreUrl::Sqlite(path) => {
                 let path = files.path(&path);
                 let closed = if path.exists() { files.check_private(&path) } else { Ok(()) };
                 findings.take(store.span(), closed)?;
-                let options = SqliteOptions::default().with_limits(store.durable_limits());
+                let options =
+                    SqliteOptions::default().with_limits(store.limits_over(StoreLimits::default()));
                 Some(Self::Sqlite(path, options))
             }
             StoreUrl::Postgres(server) => {
                 let tls = tls(&server, store, files, findings)?;
                 let url = with_password(&server, store, files, findings)?;
-                let options = PostgresOptions::default().with_limits(store.durable_limits());
+                let options = PostgresOptions::default()
+                    .with_limits(store.limits_over(StoreLimits::default()));
                 let settings = store.postgres.as_ref().map(Located::value);
                 let connections = settings.map(|settings| settings.connections.get());
                 let options = options.with_connections(connections.unwrap_or(options.connections));
@@ -186,7 +188,8 @@ fn with_password(
 fn redis_options(store: &Store, files: &Files, findings: &mut Findings) -> Option<RedisOptions> {
     // The driver takes its cryptography from the process; a second one in place is as good.
     let _ = aws_lc_rs::default_provider().install_default();
-    let mut options = RedisOptions::default().with_limits(store.durable_limits());
+    let mut options =
+        RedisOptions::default().with_limits(store.limits_over(StoreLimits::default()));
     if let Some(roots) = &store.roots {
         findings.take(roots.span(), files.certificates(roots.value()))?;
         options = options.with_roots(&findings.take(roots.span(), files.text(roots.value()))?);
