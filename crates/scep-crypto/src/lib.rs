@@ -14,6 +14,7 @@
 //! | derives keys from passwords (PBKDF2), wraps keys by them (CBC without padding) | SHA-1, SHA-2; the ciphers above | – |
 //! | wraps keys for RSA | PKCS#1 v1.5 from 1024 bits, OAEP from 2048 bits | – |
 //! | signs | RSA (PKCS#1 v1.5 also with SHA-1, PSS), P-256, P-384, P-521, Ed25519 | RSA (SHA-2), P-256, P-384, Ed25519 |
+//! | seals what is kept | AES-256-GCM | – |
 //! | unwraps keys | RSA PKCS#1 v1.5 and OAEP, 2048 to 8192 bits | – |
 //!
 //! A software key is read from PEM, also from PEM that a passphrase keeps (`SoftwareKey::from_encrypted_pem`).

@@ -144,6 +144,9 @@ pub enum OneTimePasswordFault {
     /// The CSR carries none.
     #[error("the CSR carries none")]
     Missing,
+    /// The CSR carries another than the request was encrypted by.
+    #[error("not the one that the request is encrypted by")]
+    NotTheOpener,
     /// There is none with this id, or it is forgotten; or the text is none at all.
     #[error("unknown")]
     Unknown,
@@ -256,9 +259,19 @@ pub enum Misconfigured {
     /// A recipient whose key cannot decrypt, counted from 0.
     #[error("the key of recipient {0} cannot decrypt")]
     Recipient(usize),
-    /// No key opens requests, and there is no password that all devices share.
-    #[error("no key opens requests, and only a static password could instead")]
+    /// No key opens requests, and there is no password that could.
+    #[error("no key opens requests, and only a static or a one-time password could instead")]
     NoRecipient,
+    /// No key opens requests, and one-time passwords are kept as hashes alone.
+    #[error(
+        "no key opens requests, and one-time passwords can open them only if a sealing key keeps them"
+    )]
+    NoSealingKey,
+    /// A key opens requests, so that nothing needs the passwords back.
+    #[error(
+        "one-time passwords would be sealed, though a key opens requests and hashes are enough"
+    )]
+    NeedlessSealingKey,
     /// No key opens requests, and GetCACert hands out an RSA key, to which devices would encrypt them.
     #[error("devices would encrypt to an RSA key of GetCACert that nothing here opens")]
     NotOpened,
@@ -307,6 +320,15 @@ pub enum Misconfigured {
     /// Too few or too many one-time passwords.
     #[error("{most} one-time passwords could be live, not 1 to {}", scep_store::MAX_LIVE_PASSWORDS)]
     PasswordCount {
+        /// How many could be live.
+        most: usize,
+    },
+    /// Too few or too many sealed one-time passwords: each one is tried for each request.
+    #[error(
+        "{most} sealed one-time passwords could be live, not 1 to {}",
+        crate::MAX_SEALED_PASSWORDS
+    )]
+    SealedPasswordCount {
         /// How many could be live.
         most: usize,
     },

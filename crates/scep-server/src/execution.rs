@@ -141,20 +141,22 @@ impl Execution {
         done.await.map_err(|_| Error::Aborted)
     }
 
-    /// Runs `work` that derives a key from a password, on one of the workers that may.
+    /// Runs `work` that derives a key from a password, on one of the workers that may, after what prepares it.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] if too many wait to already.
-    pub(crate) async fn derive<T: Send + 'static>(
+    /// [`Error::Overloaded`] if too many wait to already, and nothing was prepared; or that of `prepare`.
+    pub(crate) async fn derive<P: Send + 'static, T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        prepare: impl Future<Output = Result<P, Error>>,
+        work: impl FnOnce(P) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let Self::Pool(pool) = self else { return Ok(work()) };
+        let Self::Pool(pool) = self else { return Ok(work(prepare.await?)) };
         let Passwords { workers, admissions } = &pool.passwords;
         let place = Arc::clone(admissions).try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let turn = Arc::clone(workers).acquire_owned().await.map_err(|_| Error::Aborted)?;
+        let prepared = prepare.await?;
         self.run(move || {
-            let done = work();
+            let done = work(prepared);
             drop((place, turn)); // held to the end, as the worker is
             done
         })

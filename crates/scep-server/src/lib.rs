@@ -37,7 +37,8 @@
 //! with the feature `intune-client`, `IntuneTenant` does. A [`ComplianceCheck`] may have the last word, in any mode.
 //!
 //! *One-time passwords.* [`Mode::OneTimePassword`] takes what [`Endpoint::mint_password`] made: random, of letters and
-//! digits, for one enrolment, bound to names if whoever mints it says so. The store keeps a salted hash.
+//! digits, for one enrolment, bound to names if whoever mints it says so. The store keeps a salted hash; where no key of the CA or RA
+//! can decrypt, also the password, sealed by a [`SealingKey`](scep_types::SealingKey) of the host, to open requests by it.
 //!
 //! *Keys.* A key at hand signs on a bounded [`WorkerPool`], never on the threads of the runtime; one elsewhere is a
 //! [`Signer`], and what it answers is verified. *Retries.* The same request again (transaction, signer's key, CSR) gets
@@ -83,6 +84,6 @@ pub use intune::{
 };
 #[cfg(feature = "intune-client")]
 pub use intune::{DeviceCompliance, GracePeriod, IntuneTenant};
-pub use one_time::{MintedPassword, OneTimePasswords, PasswordOrder};
+pub use one_time::{MAX_SEALED_PASSWORDS, MintedPassword, OneTimePasswords, PasswordOrder};
 pub use pipeline::Response;
 pub use signer::{Signer, Signing};

@@ -4,15 +4,16 @@
 //! capital letters and digits that are not taken for one another: Windows takes no others, Jamf no more than 32.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use intune_challenge::Mismatch;
 use intune_challenge::signed::Claims;
 use scep_store::{
     BoundName, MAX_LIVE_PASSWORDS, OneTimePassword, Operator, PasswordBinding, PasswordFacts,
-    PasswordId, PasswordVerifier, Sha256, StoreError, Withdrawn,
+    PasswordId, PasswordVerifier, SealedPassword, Sha256, StoreError, Withdrawn,
 };
-use scep_types::{CryptoError, Csr, Secret, UnixTime};
+use scep_types::{CryptoError, Csr, SealingKey, Secret, UnixTime};
 use zeroize::Zeroizing;
 
 use crate::endpoint::{Inner, Mode};
@@ -28,19 +29,44 @@ const ALL: usize = 32;
 const DRAWS: usize = 4;
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// Sealed one-time passwords of one endpoint that may be live at a time: for each request a key is derived from every one.
+pub const MAX_SEALED_PASSWORDS: usize = 32;
+
 /// How the one-time passwords of an endpoint are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct OneTimePasswords {
     /// How long one is good unless its order says otherwise, 1 second to 30 days; an hour unless said otherwise.
     pub lifetime: Duration,
-    /// How many may wait for being used, 1 to 2,000; 1,000 unless said otherwise.
+    /// How many may wait for being used, 1 to 2,000; 1,000 unless said otherwise. Of sealed ones 1 to
+    /// [`MAX_SEALED_PASSWORDS`]; 16 unless said otherwise.
     pub most: usize,
+    /// What seals them, so that requests that are encrypted by one can be opened. It is needed where no key of the CA or RA can
+    /// decrypt, and refused elsewhere: there the hash is enough.
+    pub sealing: Option<Arc<dyn SealingKey>>,
+}
+
+impl OneTimePasswords {
+    /// For an endpoint without a key that can decrypt.
+    #[must_use]
+    pub fn sealed(sealing: Arc<dyn SealingKey>) -> Self {
+        Self { sealing: Some(sealing), most: 16, ..Self::default() }
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for OneTimePasswords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lifetime, most, sealing } = self;
+        let mut shown = f.debug_struct("OneTimePasswords");
+        shown.field("lifetime", lifetime).field("most", most);
+        shown.field("sealed", &sealing.is_some()).finish()
+    }
 }
 
 impl Default for OneTimePasswords {
     fn default() -> Self {
-        Self { lifetime: Duration::from_secs(60 * 60), most: 1_000 }
+        Self { lifetime: Duration::from_secs(60 * 60), most: 1_000, sealing: None }
     }
 }
 
@@ -82,7 +108,7 @@ impl fmt::Debug for MintedPassword {
 }
 
 impl Endpoint {
-    /// Makes a one-time password and keeps its hash in the store.
+    /// Makes a one-time password and keeps its hash in the store; the password, too, where it is sealed.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] for an endpoint of another mode, or a lifetime of none or more than 30 days.
@@ -97,7 +123,7 @@ impl Endpoint {
         check_lifetime(lifetime)?;
         let (inner, mut draws) = (self.inner(), 0..DRAWS);
         loop {
-            let (password, kept) = mint(inner, &order, now, lifetime)?;
+            let (password, kept) = mint(inner, settings, &order, now, lifetime)?;
             let added = inner.config.host.store.add_password(&kept, settings.most, now).await;
             match added {
                 Err(StoreError::DuplicatePassword) if draws.next().is_some() => {}
@@ -115,7 +141,8 @@ impl Endpoint {
     /// [`Error::Misconfigured`] for an endpoint of another mode, [`Error::Store`].
     pub async fn passwords(&self, now: UnixTime) -> Result<Vec<PasswordFacts>, Error> {
         self.one_time()?;
-        Ok(self.inner().config.host.store.list_passwords(self.id(), now).await?)
+        let live = self.inner().config.host.store.list_passwords(self.id(), now).await?;
+        Ok(live.into_iter().map(|password| password.facts).collect())
     }
 
     /// Withdraws a one-time password; the certificate of one that was used stays.
@@ -132,9 +159,9 @@ impl Endpoint {
         Ok(self.inner().config.host.store.withdraw_password(self.id(), &key, now).await?)
     }
 
-    fn one_time(&self) -> Result<OneTimePasswords, Misconfigured> {
+    fn one_time(&self) -> Result<&OneTimePasswords, Misconfigured> {
         match &self.inner().config.mode {
-            Mode::OneTimePassword(settings) => Ok(*settings),
+            Mode::OneTimePassword(settings) => Ok(settings),
             _ => Err(Misconfigured::NotOneTime),
         }
     }
@@ -145,10 +172,15 @@ impl OneTimePasswords {
     pub(crate) fn check(&self) -> Result<(), Misconfigured> {
         let most = self.most;
         check_lifetime(self.lifetime)?;
-        if (1..=MAX_LIVE_PASSWORDS).contains(&most) {
-            return Ok(());
+        match self.sealing {
+            None if !(1..=MAX_LIVE_PASSWORDS).contains(&most) => {
+                Err(Misconfigured::PasswordCount { most })
+            }
+            Some(_) if !(1..=MAX_SEALED_PASSWORDS).contains(&most) => {
+                Err(Misconfigured::SealedPasswordCount { most })
+            }
+            _ => Ok(()),
         }
-        Err(Misconfigured::PasswordCount { most })
     }
 }
 
@@ -162,6 +194,7 @@ fn check_lifetime(lifetime: Duration) -> Result<(), Misconfigured> {
 /// A password, and what is kept of it.
 fn mint(
     inner: &Inner,
+    settings: &OneTimePasswords,
     order: &PasswordOrder,
     now: UnixTime,
     lifetime: Duration,
@@ -183,7 +216,14 @@ fn mint(
         binding: order.binding.clone(),
     };
     let verifier = PasswordVerifier { salt, hash: hash(inner, &salt, secret)? };
-    let kept = OneTimePassword { key: key(inner, id)?, facts, verifier, withdrawn: None };
+    let key = key(inner, id)?;
+    let sealed = match &settings.sealing {
+        Some(sealing) => {
+            Some(SealedPassword::new(&sealing.seal(&context(inner, &key), &password)?)?)
+        }
+        None => None,
+    };
+    let kept = OneTimePassword { key, facts, verifier, sealed, withdrawn: None };
     Ok((password, kept))
 }
 
@@ -204,6 +244,11 @@ impl<'a> Parts<'a> {
 /// By what a password is found, and its use is remembered.
 pub(crate) fn key(inner: &Inner, id: &str) -> Result<Sha256, CryptoError> {
     inner.sha256(&[b"one-time password: ", id.as_bytes()].concat())
+}
+
+/// What a sealed password is bound to: its place in the store and its endpoint.
+pub(crate) fn context(inner: &Inner, key: &Sha256) -> Vec<u8> {
+    [b"one-time password: ", key.octets().as_slice(), inner.id.as_str().as_bytes()].concat()
 }
 
 /// What is kept of the secret part.

@@ -9,16 +9,18 @@ use std::io;
 use std::sync::Once;
 
 use scep_proto::FailInfo;
-use scep_server::{Mode, OneTimePasswords, OutboxWorker, PasswordOrder};
+use scep_server::{Mode, OneTimePasswords, OutboxWorker, PasswordOrder, RegistrationAuthority};
+use scep_store::EnrolmentStore as _;
 use scep_types::{DigestAlgorithm, SignatureScheme, oid};
 
-use crate::support::NOW;
 use crate::support::device::{Device, challenged, granted, refused};
 use crate::support::forge::{Forged, attributes_of, envelope_of};
 use crate::support::intune::{
     Intune, delivering_first, denied, intune, misconfigured, opaque, unavailable,
 };
+use crate::support::pki::{CA_USAGES, Template, certificate_authority, profiles};
 use crate::support::server::{PASSWORD, Server, signed, static_password};
+use crate::support::{NOW, key as key_of};
 
 #[tokio::test]
 async fn decisions_are_logged_with_endpoint_transaction_and_reason() {
@@ -102,6 +104,35 @@ async fn no_secret_is_ever_logged() {
     for secret in secrets {
         assert!(!lower.contains(&secret.to_lowercase()), "{secret} in {log}");
     }
+}
+
+#[tokio::test]
+async fn a_sealed_password_that_does_not_open_is_told_loudly_and_without_a_secret() {
+    let log = Log::start();
+    let elliptic = |key: u8| {
+        let key = scep_crypto::aws_lc_rs::Aes256GcmKey::new(&[key; 32]).unwrap();
+        let passwords = OneTimePasswords::sealed(std::sync::Arc::new(key));
+        Server::with(Mode::OneTimePassword(passwords), |config| {
+            let usages = [CA_USAGES, &[rcgen::KeyUsagePurpose::DigitalSignature]].concat();
+            let ca = Template { key: "p256-ca", usages, ..Template::ca() };
+            let ca = certificate_authority(&ca);
+            let ra = RegistrationAuthority::of_ca(&ca, key_of("p256-ca"));
+            config.authority = scep_server::Authority { ca, ra, profiles: profiles() };
+        })
+    };
+    let (before, after) = (elliptic(7), elliptic(8));
+    let order = PasswordOrder::new(scep_store::Operator::new("ann").unwrap());
+    let minted = before.endpoint.mint_password(order, NOW).await.unwrap();
+    let kept = before.store.list_passwords(before.endpoint.id(), NOW).await.unwrap();
+    after.store.add_password(&kept[0], 1, NOW).await.unwrap();
+    let phone = Device::new("phone").challenge(minted.password.expose());
+    after.post(phone.ask(&after).message).await;
+    assert_eq!(after.last().reason, Some("undecipherable"));
+    let log = log.take();
+    let line = log.lines().find(|line| line.contains("does not open")).unwrap();
+    assert!(line.contains("ERROR") && line.contains("endpoint=test"), "{line}");
+    assert!(line.contains(&format!("password={} others=0", minted.facts.id)), "{line}");
+    assert!(!log.contains(&minted.password.expose()[6..]), "{log}");
 }
 
 #[tokio::test]

@@ -31,4 +31,6 @@ mod queries;
 mod renewal;
 mod renewal_provenance;
 mod rollover;
+mod sealed_bounds;
+mod sealed_passwords;
 mod tcp;

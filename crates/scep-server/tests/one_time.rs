@@ -20,7 +20,6 @@ use crate::config::defect;
 use crate::support::device::{Device, granted, refused};
 use crate::support::faults::{FailingKey, FailingStore, Verb};
 use crate::support::forge::attributes_of;
-use crate::support::pki::{Template, with_ra};
 use crate::support::server::{Server, static_password};
 use crate::support::{DAY, MINUTE, NOW, key, provider};
 
@@ -343,16 +342,4 @@ async fn lifetimes_and_numbers_have_bounds() {
         let mode = settings(|settings| settings.most = most);
         assert_eq!(defect(|config| config.mode = mode), Misconfigured::PasswordCount { most });
     }
-}
-
-#[test]
-fn an_ra_that_cannot_decrypt_is_refused_since_nobody_knows_which_password_to_try() {
-    let ca = Template { key: "p256-ca", ..Template::ca() };
-    let elliptic = with_ra(&ca, &Template { key: "p256-device", ..Template::ra() });
-    let refused = defect(|config| {
-        config.mode = one_time();
-        config.authority = elliptic;
-    });
-    assert_eq!(refused, Misconfigured::NoRecipient);
-    assert!(refused.to_string().contains("only a static password"));
 }

@@ -19,7 +19,7 @@ use crate::support::server::{PASSWORD, Server, signed};
 use crate::support::{DAY, key, provider};
 
 /// A CA with a P-256 key that speaks for itself.
-fn elliptic_ca() -> scep_server::Authority {
+pub(crate) fn elliptic_ca() -> scep_server::Authority {
     let usages = [CA_USAGES, &[rcgen::KeyUsagePurpose::DigitalSignature]].concat();
     let ca = certificate_authority(&Template { key: "p256-ca", usages, ..Template::ca() });
     let ra = RegistrationAuthority::of_ca(&ca, key("p256-ca"));
@@ -39,7 +39,7 @@ fn phone() -> Device {
 static DERIVATIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// Tells of derivations before they begin: what it is told is how many iterations they have.
-struct Watched(fn(NonZeroU32));
+pub(crate) struct Watched(pub(crate) fn(NonZeroU32));
 
 impl EnvelopeProvider for Watched {
     fn encrypt(
@@ -298,7 +298,7 @@ async fn those_whose_password_costs_most_wait_for_each_other_and_keep_nobody_els
     assert_eq!(most, 1, "one worker derives keys");
 }
 
-fn openssl(folder: &std::path::Path, arguments: &[&str]) {
+pub(crate) fn openssl(folder: &std::path::Path, arguments: &[&str]) {
     let mut command = std::process::Command::new("openssl");
     let output = command.current_dir(folder).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

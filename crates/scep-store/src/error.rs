@@ -173,6 +173,8 @@ pub enum Argument {
     PasswordId,
     /// One-time passwords of an endpoint that may be live.
     LivePasswords,
+    /// Octets of a sealed password.
+    SealedPassword,
     /// Names that a one-time password is bound to.
     BoundNames,
     /// CommonNames among them.
@@ -209,6 +211,7 @@ impl fmt::Display for Argument {
             Self::NoticeBatch => "notices leased at once",
             Self::PasswordId => "one-time password id, letters and digits",
             Self::LivePasswords => "live one-time passwords of an endpoint",
+            Self::SealedPassword => "sealed password length",
             Self::BoundNames => "bound names",
             Self::BoundCommonNames => "bound commonNames",
             Self::BoundName => "bound name length",

@@ -76,7 +76,7 @@ pub use memory::{MemoryStore, MemoryUsage};
 pub use notice::{LeasedNotice, NewNotice, NoticeBody, NoticeClaim, NoticeLease};
 pub use password::{
     BoundName, MAX_LIVE_PASSWORDS, OneTimePassword, PasswordBinding, PasswordFacts, PasswordId,
-    PasswordVerifier, Withdrawn,
+    PasswordVerifier, SealedPassword, Withdrawn,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore, PostgresTls};

@@ -1,4 +1,5 @@
-//! One-time passwords: made for one enrolment, kept as a salted hash, used once by the ledger of challenges.
+//! One-time passwords: made for one enrolment, kept as a salted hash and sealed where they open requests, used once by the
+//! ledger of challenges.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -78,6 +79,37 @@ impl fmt::Debug for PasswordVerifier {
     }
 }
 
+/// A password as whoever holds the sealing key can have it back; opaque here.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealedPassword(Vec<u8>);
+
+impl SealedPassword {
+    /// Octets it may have.
+    pub const MAX_OCTETS: usize = 256;
+
+    /// What a sealing key made of a password.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfRange`] for none or more than 256 octets.
+    pub fn new(octets: &[u8]) -> Result<Self, StoreError> {
+        length(Argument::SealedPassword, octets, Self::MAX_OCTETS)?;
+        Ok(Self(octets.to_vec()))
+    }
+
+    /// For the sealing key.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Nothing of it: it belongs into no log.
+impl fmt::Debug for SealedPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedPassword(..)")
+    }
+}
+
 /// A name that a password is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BoundName {
@@ -154,6 +186,8 @@ pub struct OneTimePassword {
     pub facts: PasswordFacts,
     /// What the secret part is compared with.
     pub verifier: PasswordVerifier,
+    /// The password itself, sealed, where requests are encrypted by it (RFC 8894 §3.1); else nothing has it.
+    pub sealed: Option<SealedPassword>,
     /// When it was withdrawn, if it was.
     pub withdrawn: Option<UnixTime>,
 }

@@ -13,7 +13,7 @@ use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
-use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
+use crate::password::{OneTimePassword, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 
 /// The state of enrolment: which challenge was used, which request was answered how, which certificates exist.
@@ -278,7 +278,7 @@ pub trait EnrolmentStore: Send + Sync {
     /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
     async fn password(&self, key: &Sha256) -> Result<Option<OneTimePassword>, StoreError>;
 
-    /// The one-time passwords of an endpoint that can still be used, oldest first.
+    /// The one-time passwords of an endpoint that can still be used, oldest first, as they are kept. On failure refuse.
     ///
     /// # Errors
     /// [`StoreError::Poisoned`], [`StoreError::Unavailable`].
@@ -286,7 +286,7 @@ pub trait EnrolmentStore: Send + Sync {
         &self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Result<Vec<PasswordFacts>, StoreError>;
+    ) -> Result<Vec<OneTimePassword>, StoreError>;
 
     /// Withdraws a one-time password of this endpoint. A request that found it good before is still answered.
     ///

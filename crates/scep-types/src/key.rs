@@ -6,7 +6,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::algorithm::read_algorithm;
 use crate::asn1::{Asn1Error, Reader};
 use crate::oid::{self, Oid};
-use crate::{CryptoError, DigestAlgorithm, Error, KeyTransport, SignatureScheme};
+use crate::{CryptoError, DigestAlgorithm, Error, KeyTransport, Secret, SignatureScheme};
 
 /// A private key that signs; software, HSM or remote.
 ///
@@ -43,6 +43,24 @@ pub trait DecryptionKey: Send + Sync {
         encrypted: &[u8],
         fallback: &ContentKey,
     ) -> Result<ContentKey, CryptoError>;
+}
+
+/// A secret key that seals what must be kept and read again, by authenticated encryption; software, HSM or remote.
+///
+/// What it sealed opens with the same key for the same context, and not otherwise.
+pub trait SealingKey: Send + Sync {
+    /// Encrypts `secret` and binds it to `context`, which need not be secret; never twice to the same octets.
+    ///
+    /// # Errors
+    /// [`CryptoError::Unavailable`] if the key or the random source does not answer.
+    fn seal(&self, context: &[u8], secret: &Secret) -> Result<Vec<u8>, CryptoError>;
+
+    /// What was sealed.
+    ///
+    /// # Errors
+    /// [`CryptoError::DecryptionFailed`] for another key, another context, or anything that was not sealed or was changed,
+    /// without saying which; [`CryptoError::Unavailable`] if the key does not answer.
+    fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, CryptoError>;
 }
 
 /// A content-encryption key of at most 32 octets, zeroized when dropped.

@@ -55,7 +55,9 @@ pub use crypto::{
 pub use csr::{ChallengePassword, Csr, CsrAttribute, EnrollmentPair, Extension, VerifiedCsr};
 pub use error::{AmbiguousCsr, Error, Structure};
 pub use general_name::{GeneralName, GeneralNameValue};
-pub use key::{ContentKey, DecryptionKey, KeyKind, KeyUsage, SigningKey, spki_key_kind};
+pub use key::{
+    ContentKey, DecryptionKey, KeyKind, KeyUsage, SealingKey, SigningKey, spki_key_kind,
+};
 pub use name::{Name, NameAttribute, is_printable_string};
 pub use secret::Secret;
 pub use time::{UnixTime, Validity};

@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Manages who may use the admin API
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Makes, lists and withdraws one-time passwords of a scepd that runs, through its admin API
+    #[command(subcommand)]
+    Password(PasswordCommand),
 }
 
 /// How to serve.
@@ -63,6 +66,72 @@ pub(crate) enum TokenCommand {
     List(TokensArgs),
     /// Takes a token away
     Remove(RemoveTokenArgs),
+}
+
+/// What is done with one-time passwords.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PasswordCommand {
+    /// Makes a password and prints it, once
+    Mint(MintArgs),
+    /// Lists those that wait for being used
+    List(EndpointArgs),
+    /// Takes a password back that was not used
+    Withdraw(WithdrawArgs),
+}
+
+/// Which server, and in whose name.
+#[derive(Debug, Args)]
+pub(crate) struct ApiArgs {
+    /// The configuration that says where the admin API is
+    #[arg(long, value_name = "FILE", default_value = "scepd.toml")]
+    pub(crate) config: PathBuf,
+    /// Where the admin API is instead, such as http://127.0.0.1:8895
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The bearer token, in a file that only its owner may read; without it the environment variable SCEPD_TOKEN is taken
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Print the answer's JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A password to be made.
+#[derive(Debug, Args)]
+pub(crate) struct MintArgs {
+    /// The endpoint that it is for
+    pub(crate) endpoint: String,
+    /// How long it is to be good, such as 15m, if not as the endpoint says
+    #[arg(long)]
+    pub(crate) lifetime: Option<String>,
+    /// The only commonName that the CSR may have
+    #[arg(long, value_name = "NAME")]
+    pub(crate) common_name: Option<String>,
+    /// One of its only dNSNames; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dns: Vec<String>,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+/// Whose passwords.
+#[derive(Debug, Args)]
+pub(crate) struct EndpointArgs {
+    /// The endpoint
+    pub(crate) endpoint: String,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+/// A password to be taken back.
+#[derive(Debug, Args)]
+pub(crate) struct WithdrawArgs {
+    /// The endpoint
+    pub(crate) endpoint: String,
+    /// Its id: the first six symbols
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 }
 
 /// A token to be made.
@@ -153,6 +222,6 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  as asked
   1  a line of the demonstration did not come out as it should, the configuration has mistakes,
-     or Microsoft's half is not set up (check --online)
+     Microsoft's half is not set up (check --online), or the admin API refused
   2  the command line is wrong
   3  the address cannot be bound, a directory not written, or another fault of the machine";

@@ -11,6 +11,7 @@ mod check;
 mod cli;
 mod config;
 mod demo;
+mod password;
 mod pki;
 mod serve;
 mod x509;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         cli::Command::Demo(args) => demo::run(&args),
         cli::Command::Serve(args) => serve::run(&args),
         cli::Command::Admin(command) => serve::admin::command::run(&command),
+        cli::Command::Password(command) => password::run(&command),
         cli::Command::Check(args) => check::check(&args),
         cli::Command::Config(command) => check::config(&command),
     };

@@ -6,6 +6,7 @@ mod envelope;
 mod key;
 mod legacy;
 mod rsa_key;
+mod sealing;
 mod sys;
 mod verify;
 
@@ -16,6 +17,7 @@ use scep_types::{
 
 pub use encrypted::EncryptedKeyError;
 pub use key::SoftwareKey;
+pub use sealing::Aes256GcmKey;
 
 /// The provider: digests, verification, envelopes and random octets.
 #[must_use]

@@ -10,6 +10,7 @@ mod hostile;
 mod key_transport;
 mod keys;
 mod passwords;
+mod sealing;
 mod signing;
 mod support;
 mod textbook_rsa;

@@ -19,8 +19,8 @@ use crate::random::MessageRandom;
 pub(crate) const MAX_ITERATIONS: u32 = 1_000_000;
 /// Iterations in one message, over all candidates.
 const MAX_WORK: u32 = 2_000_000;
-/// Passwords tried for one message.
-const MAX_CANDIDATES: u32 = 8;
+/// Passwords tried for one message: as many one-time passwords as a server may have to try, and to spare.
+const MAX_CANDIDATES: u32 = 64;
 /// Octets of salt; RFC 8018 wants 8 at least, nobody sends more than 64.
 const MAX_SALT: usize = 128;
 /// Octets of an encryptedKey: three blocks hold the longest key.
@@ -87,6 +87,16 @@ impl PasswordRecipient {
     pub(crate) fn trials(&self) -> usize {
         let affordable = MAX_WORK.checked_div(self.derivation.iterations.get()).unwrap_or(1);
         usize::try_from(affordable.clamp(1, MAX_CANDIDATES)).unwrap_or(1)
+    }
+
+    /// Refuses if so many passwords would be too much work.
+    pub(crate) fn check_trials(&self, candidates: usize) -> Result<(), Error> {
+        if candidates <= self.trials() {
+            return Ok(());
+        }
+        let candidates = u32::try_from(candidates).unwrap_or(u32::MAX);
+        let limit = MAX_WORK.checked_div(candidates).unwrap_or(MAX_ITERATIONS);
+        Err(Unsupported::Iterations { limit }.into())
     }
 
     /// The content key of `key_len` octets that this password unwraps, if it does.

@@ -225,15 +225,32 @@ impl PasswordWrapped {
         (prf, iterations.get())
     }
 
-    /// How many candidates are tried at most: eight, fewer if each one costs much.
+    /// How many candidates are tried at most: 64, fewer if each one costs much, so that two million iterations are the most
+    /// that one message can cause.
     #[must_use]
     pub fn max_candidates(&self) -> usize {
         self.recipient.trials()
     }
 
+    /// Whether so many candidates may be tried for this message; a host that asks before it looks them up does the same for
+    /// whoever sent it.
+    ///
+    /// # Errors
+    /// [`Unsupported::Iterations`](crate::Unsupported::Iterations) if each one costs too much for that, or there are more
+    /// than 64.
+    pub fn check_candidates(&self, candidates: usize) -> Result<(), Error> {
+        self.recipient.check_trials(candidates)
+    }
+
     /// Gives up opening it.
     pub fn into_reply(self) -> Reply {
         self.content.sealed.into_reply()
+    }
+
+    /// Refuses it because of an error of the host's, such as more work than it wants.
+    #[must_use]
+    pub fn reject(self, error: Error) -> Box<Rejected> {
+        self.content.sealed.rejected(error)
     }
 
     /// Tries the candidates, all of them up to [`PasswordWrapped::max_candidates`], and goes on with the first that

@@ -37,6 +37,9 @@ pub struct Enrolment {
     /// Which of our certificates it was encrypted to, as an index into the recipients; `None` if a password wrapped the
     /// key. A request to the next CA's is for a certificate of the next CA (RFC 8894 §5.1).
     pub recipient: Option<usize>,
+    /// The password that wrapped the key, if one did. It says nothing of the CSR's challengePassword, which a host that has
+    /// many passwords compares with it.
+    pub password: Option<Secret>,
     /// The way to answer.
     pub reply: Reply,
 }
@@ -203,11 +206,12 @@ fn enrolment(
         Some(challenge) => reply.with_password(challenge, provider),
         None => reply.with_password_of(with, provider),
     };
-    let recipient = match with {
-        OpenedWith::Key(index) => Some(*index),
-        OpenedWith::Password(_) | OpenedWith::NoPassword => None,
+    let (recipient, password) = match with {
+        OpenedWith::Key(index) => (Some(*index), None),
+        OpenedWith::Password(password) => (None, Some(password.clone())),
+        OpenedWith::NoPassword => (None, None),
     };
-    let enrolment = Enrolment { csr, signer, recipient, reply };
+    let enrolment = Enrolment { csr, signer, recipient, password, reply };
     match kind {
         SealedKind::Renew => Opened::Renew(enrolment),
         _ => Opened::Enrol(enrolment),

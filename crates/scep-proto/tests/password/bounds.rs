@@ -190,23 +190,27 @@ fn a_few_candidates_are_tried_and_no_more() {
         candidates
     };
     assert_eq!(trials(&message, &filled(1)), (2, true), "the second fits");
-    assert_eq!(trials(&message, &filled(7)), (8, true), "the last one that is tried");
-    assert_eq!(trials(&message, &filled(8)), (8, false));
-    assert_eq!(trials(&message, &filled(1000)), (8, false));
+    assert_eq!(trials(&message, &filled(63)), (64, true), "the last one that is tried");
+    assert_eq!(trials(&message, &filled(64)), (64, false));
+    assert_eq!(trials(&message, &filled(1000)), (64, false));
     assert_eq!(trials(&message, &["", "", CHALLENGE]), (1, true), "no password is none");
     let wrapped = lock(&message, &provider(), MODERN).unwrap();
-    assert_eq!(wrapped.max_candidates(), 8);
+    assert_eq!(wrapped.max_candidates(), 64);
 }
 
 // R-3211-05, R-3211-07
 #[test]
 fn the_more_one_costs_the_fewer_are_tried() {
     for (iterations, candidates) in
-        [(1_u32, 8), (250_000, 8), (250_001, 7), (700_000, 2), (1_000_000, 2)]
+        [(1_u32, 64), (31_250, 64), (31_251, 63), (250_001, 7), (1_000_000, 2)]
     {
         let recipient = with_iterations(&iterations.to_be_bytes());
         let wrapped = lock(&message(&recipient), &provider(), MODERN).unwrap();
         assert_eq!(wrapped.max_candidates(), candidates, "{iterations}");
+        assert_eq!(wrapped.check_candidates(candidates), Ok(()));
+        let limit = 2_000_000 / u32::try_from(candidates + 1).unwrap();
+        let refused = Err(Unsupported::Iterations { limit }.into());
+        assert_eq!(wrapped.check_candidates(candidates + 1), refused);
     }
 }
 
@@ -220,5 +224,6 @@ fn the_host_is_asked_with_transaction_and_signer_before_anything_is_computed() {
     assert_eq!(wrapped.signer(), &rsa_device().signer);
     assert_eq!(wrapped.derivation(), (DigestAlgorithm::Sha256, 1000));
     let opened = open_with(&around(&envelope()), &secrets(&[CHALLENGE]), &provider(), MODERN);
-    assert_eq!(enrolment(opened).recipient, None);
+    let opened = enrolment(opened);
+    assert_eq!((opened.recipient, opened.password), (None, Some(secrets(&[CHALLENGE]).remove(0))));
 }

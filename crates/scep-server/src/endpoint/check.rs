@@ -128,18 +128,26 @@ fn check_keys(authority: &Authority) -> Result<(), Misconfigured> {
     Ok(())
 }
 
-/// Something opens requests: a key, or the password that all devices share, which they use only where they are shown
-/// no certificate that they could encrypt to.
+/// Something opens requests: a key; or the password that all devices share, or sealed ones, which they use only where they are
+/// shown no certificate that they could encrypt to.
 fn check_openers(config: &EndpointConfig) -> Result<(), Misconfigured> {
+    let is_sealed = match &config.mode {
+        Mode::OneTimePassword(passwords) => Some(passwords.sealing.is_some()),
+        _ => None,
+    };
     if !config.authority.ra.recipients.is_empty() {
-        return Ok(());
+        return if is_sealed == Some(true) {
+            Err(Misconfigured::NeedlessSealingKey)
+        } else {
+            Ok(())
+        };
     }
     let can_encrypt = |shown: &Certificate| shown.key_kind().is_ok_and(KeyKind::can_encrypt);
+    let is_misled = || super::handed_out(config).into_iter().any(can_encrypt);
     match config.mode {
-        Mode::Static(_) if super::handed_out(config).into_iter().any(can_encrypt) => {
-            Err(Misconfigured::NotOpened)
-        }
-        Mode::Static(_) => Ok(()),
+        Mode::OneTimePassword(_) if is_sealed == Some(false) => Err(Misconfigured::NoSealingKey),
+        Mode::Static(_) | Mode::OneTimePassword(_) if is_misled() => Err(Misconfigured::NotOpened),
+        Mode::Static(_) | Mode::OneTimePassword(_) => Ok(()),
         _ => Err(Misconfigured::NoRecipient),
     }
 }

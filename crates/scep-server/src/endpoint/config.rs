@@ -137,7 +137,8 @@ pub enum Mode {
     /// By one password that all devices share. It is compared in constant time, but for its length.
     Static(Secret),
     /// By a password that was made for one enrolment, by [`Endpoint::mint_password`](crate::Endpoint::mint_password), and
-    /// is kept in the store as a salted hash. It is used once, by one CSR, which may be sent again.
+    /// is kept in the store as a salted hash, and sealed too where requests are encrypted by it. It is used once, by one CSR,
+    /// which may be sent again.
     OneTimePassword(OneTimePasswords),
     /// By a signed challenge that says what the CSR must look like, used once.
     Signed(Arc<Verifier>),

@@ -12,7 +12,7 @@ use super::one_time::Presented;
 use super::renewal::Predecessor;
 use crate::endpoint::{Inner, Mode, SignerBinding};
 use crate::intune::IntuneMode;
-use crate::{Error, PasswordFault};
+use crate::{Error, OneTimePasswordFault, PasswordFault};
 
 /// What authorises a request.
 pub(super) enum Authorised {
@@ -57,6 +57,20 @@ pub(super) fn check_keys(
         // The old key signed the message, the new one the CSR.
         (Some(_), _) | (None, SignerBinding::Any) => Ok(()),
         (None, SignerBinding::SameKey) => Ok(enrolment.check_same_key()?),
+    }
+}
+
+/// An envelope that a one-time password opened holds that very password, or none: nobody uses up another's with it.
+///
+/// # Errors
+/// A refusal for good.
+pub(super) fn check_password(inner: &Inner, enrolment: &Enrolment) -> Result<(), Error> {
+    let presented = enrolment.csr.challenge_password();
+    match (&inner.config.mode, &enrolment.password, presented) {
+        (Mode::OneTimePassword(_), Some(opened), Some(presented)) if opened != presented => {
+            Err(OneTimePasswordFault::NotTheOpener.into())
+        }
+        _ => Ok(()),
     }
 }
 

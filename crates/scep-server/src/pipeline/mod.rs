@@ -12,6 +12,7 @@ mod renewal;
 mod reply;
 mod report;
 mod request;
+mod sealed;
 mod sign;
 
 use std::sync::Arc;

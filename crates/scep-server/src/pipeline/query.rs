@@ -28,7 +28,7 @@ pub(super) async fn answer(
     if let Err(error) = may_ask(inner, &request, now).await {
         return Ok(Judged::refused(request.into_reply(), error));
     }
-    let opened = match run_to_unlock(inner, request, unlock).await? {
+    let opened = match run_to_unlock(inner, request, now, unlock).await? {
         Ok(opened) => opened,
         Err(rejected) => return Ok(Judged::refused(rejected.reply, rejected.error)),
     };

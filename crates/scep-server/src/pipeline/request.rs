@@ -10,11 +10,11 @@ use scep_store::{
 };
 use scep_types::{Certificate, UnixTime, VerifiedCsr};
 
-use super::authorise::{Authorised, authorise, check_keys};
+use super::authorise::{Authorised, authorise, check_keys, check_password};
 use super::intune::Attempt;
 use super::issue::Issuance;
 use super::one_time::{Allowed, Presented};
-use super::open::{run_to_unlock, unlock};
+use super::open::{Locked, run_to_unlock, unlock};
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
 use super::{Granted, Judged, issue};
@@ -70,7 +70,7 @@ pub(super) async fn answer(
         Ok(predecessor) => predecessor,
         Err(error) => return Ok(Judged::refused(request.into_reply(), error)),
     };
-    let opened = run_to_unlock(inner, request, move |inner, request| {
+    let opened = run_to_unlock(inner, request, now, move |inner, request| {
         open(inner, request, predecessor.as_ref(), now)
     });
     match opened.await? {
@@ -101,7 +101,7 @@ pub(super) async fn answer(
 /// Opens the envelope and decides, all on one worker.
 fn open(
     inner: &Inner,
-    request: Lock,
+    request: Locked,
     predecessor: Option<&Predecessor>,
     now: UnixTime,
 ) -> Result<Box<Proven>, Box<Judged>> {
@@ -124,6 +124,7 @@ fn decide(
 ) -> Proven {
     let mut device = None;
     let begin = check_keys(inner, &enrolment, predecessor)
+        .and_then(|()| check_password(inner, &enrolment))
         .and_then(|()| begin(inner, &enrolment, predecessor));
     let plan = begin.and_then(|mut begin| {
         match action(inner, &enrolment.csr, predecessor, &mut begin, &mut device, now) {

@@ -13,9 +13,8 @@ use scep_store::outbox::Attempted;
 use scep_store::{
     Begin, Begun, CertificateId, EndpointId, EnrolmentStore, IssuedCertificate, LeasedNotice,
     MemoryStore, NewCertificate, NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword,
-    Operator, PasswordFacts, PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation,
-    Revoked, RevokedCertificate, SerialNumber, Sha256, StoreError, Terms, TransactionKey,
-    Withdrawn,
+    Operator, PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
+    RevokedCertificate, SerialNumber, Sha256, StoreError, Terms, TransactionKey, Withdrawn,
 };
 use scep_types::{
     ContentKey, CryptoError, DecryptionKey, KeyTransport, SignatureScheme, SigningKey, UnixTime,
@@ -149,6 +148,7 @@ pub(crate) enum Verb {
     Release,
     CertificateBySerial,
     Password,
+    ListPasswords,
     LeaseNotices,
     ClaimNotice,
     SettleNotice,
@@ -392,7 +392,8 @@ impl EnrolmentStore for FailingStore {
         &self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Result<Vec<PasswordFacts>, StoreError> {
+    ) -> Result<Vec<OneTimePassword>, StoreError> {
+        self.answers(Verb::ListPasswords).await?;
         self.store.list_passwords(endpoint, now).await
     }
 

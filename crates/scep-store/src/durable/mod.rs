@@ -20,7 +20,7 @@ use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
-use crate::password::{MAX_LIVE_PASSWORDS, OneTimePassword, PasswordFacts, Withdrawn};
+use crate::password::{MAX_LIVE_PASSWORDS, OneTimePassword, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::{EnrolmentStore, MAX_LEASED_NOTICES, StoreError};
 
@@ -295,7 +295,7 @@ impl<B: Backend> EnrolmentStore for Durable<B> {
         &self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Result<Vec<PasswordFacts>, StoreError> {
+    ) -> Result<Vec<OneTimePassword>, StoreError> {
         self.backend.run(plan::list_passwords(endpoint.clone(), now), Care::Reads).await
     }
 

@@ -7,12 +7,13 @@ use super::records::{PasswordRecord, ShelfRecord};
 use crate::StoreError;
 use crate::ids::{EndpointId, Operator, Sha256};
 use crate::password::{
-    OneTimePassword, PasswordBinding, PasswordFacts, PasswordId, PasswordVerifier, Shelved,
+    OneTimePassword, PasswordBinding, PasswordFacts, PasswordId, PasswordVerifier, SealedPassword,
+    Shelved,
 };
 
 impl PasswordRecord {
     pub(super) fn cells(&self) -> Vec<Cell> {
-        let OneTimePassword { key, facts, verifier, withdrawn } = &self.password;
+        let OneTimePassword { key, facts, verifier, sealed, withdrawn } = &self.password;
         vec![
             Cell::digest(key),
             Cell::time(self.ends),
@@ -25,6 +26,7 @@ impl PasswordRecord {
             Cell::text(facts.minted_by.as_str()),
             Cell::Octets(facts.binding.encoded()),
             Cell::or_null(*withdrawn, Cell::time),
+            Cell::or_null(sealed.as_ref(), |sealed| Cell::octets(sealed.octets())),
         ]
     }
 
@@ -42,7 +44,9 @@ impl PasswordRecord {
             binding: PasswordBinding::decoded(&row.octets()?)?,
         };
         let withdrawn = row.time_or_null()?;
-        Ok(Self { password: OneTimePassword { key, facts, verifier, withdrawn }, ends })
+        let sealed = row.octets_or_null()?.map(|octets| SealedPassword::new(&octets));
+        let sealed = sealed.transpose().map_err(|_| StoreError::Poisoned)?;
+        Ok(Self { password: OneTimePassword { key, facts, verifier, sealed, withdrawn }, ends })
     }
 }
 

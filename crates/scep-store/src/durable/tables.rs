@@ -84,6 +84,7 @@ impl Table {
         match self {
             Self::Certificates => 18,
             Self::Transactions => 23,
+            Self::Passwords => 11,
             _ => self.columns().len(),
         }
     }
@@ -176,7 +177,7 @@ const QUEUE: [&str; 11] = [
     "operator",
 ];
 
-const PASSWORDS: [&str; 11] = [
+const PASSWORDS: [&str; 12] = [
     "key",
     "ends",
     "id",
@@ -188,6 +189,7 @@ const PASSWORDS: [&str; 11] = [
     "minted_by",
     "binding",
     "withdrawn_at",
+    "sealed",
 ];
 
 const CERTIFICATES: [&str; 19] = [

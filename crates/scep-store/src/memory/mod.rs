@@ -15,7 +15,7 @@ use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::notice::{LeasedNotice, NewNotice, NoticeClaim, NoticeLease};
 use crate::outbox::Attempted;
-use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
+use crate::password::{OneTimePassword, Withdrawn};
 use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::time::before;
 use crate::{EnrolmentStore, StoreError, StoreLimits};
@@ -231,7 +231,7 @@ impl EnrolmentStore for MemoryStore {
         &self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Result<Vec<PasswordFacts>, StoreError> {
+    ) -> Result<Vec<OneTimePassword>, StoreError> {
         Ok(self.state()?.list_passwords(endpoint, now))
     }
 

@@ -7,7 +7,7 @@ use super::state::{State, room};
 use crate::StoreError;
 use crate::error::{Argument, Capacity, within};
 use crate::ids::{EndpointId, Sha256};
-use crate::password::{MAX_LIVE_PASSWORDS, OneTimePassword, PasswordFacts, Withdrawn};
+use crate::password::{MAX_LIVE_PASSWORDS, OneTimePassword, Withdrawn};
 use crate::time::after;
 
 impl State {
@@ -44,12 +44,12 @@ impl State {
         &self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Vec<PasswordFacts> {
+    ) -> Vec<OneTimePassword> {
         let shelf = self.shelves.get(endpoint).map(Vec::as_slice).unwrap_or_default();
         let live =
             shelf.iter().filter(|entry| now < entry.expires && !self.is_used(&entry.key, now));
         let found = live.filter_map(|entry| self.passwords.find_entry(&entry.key));
-        found.map(|found| found.password.facts.clone()).collect()
+        found.map(|found| found.password.clone()).collect()
     }
 
     pub(super) fn withdraw_password(

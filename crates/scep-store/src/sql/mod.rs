@@ -19,8 +19,8 @@ pub(crate) use lookup::page;
 pub(crate) use statements::Statements;
 
 /// The schema, a step a version; a database at version `n` gets the steps after the `n`th.
-pub(crate) const MIGRATIONS: [&str; 2] =
-    [include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+pub(crate) const MIGRATIONS: [&str; 3] =
+    [include_str!("schema-1.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// The version of the schema in a table of one row.
 pub(crate) const CREATE_VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (only_one BIGINT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)";

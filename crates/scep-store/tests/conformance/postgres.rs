@@ -118,7 +118,8 @@ async fn a_schema_of_version_1_is_brought_up_to_date_once_and_keeps_its_rows() {
     assert_eq!(found[0].certificate, certificate(7));
     let held = scep_store::Reservation::new(123, 456); // of a node that ran before
     store.commit(held, certificate(8), None, at(2)).await.unwrap();
-    let password = crate::suite::passwords::password(1);
+    let mut password = crate::suite::passwords::password(1);
+    password.sealed = Some(scep_store::SealedPassword::new(b"sealed").unwrap());
     store.add_password(&password, 1, at(2)).await.unwrap();
     assert_eq!(other.password(&password.key).await, Ok(Some(password)));
 }

@@ -11,9 +11,9 @@ use scep_store::outbox::Attempted;
 use scep_store::{
     Begin, Begun, CertificateId, CertificatePage, CertificatesOf, EndpointId, EnrolmentStore,
     Event, EventKind, EventPage, IssuedCertificate, LeasedNotice, NewCertificate, NewEvent,
-    NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword, Operator, PasswordFacts,
-    PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
-    RevokedCertificate, Sha256, StoreError, Terms, TransactionKey, Withdrawn,
+    NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword, Operator, PendingRequest,
+    Polled, Rejection, RequestId, Reservation, Revocation, Revoked, RevokedCertificate, Sha256,
+    StoreError, Terms, TransactionKey, Withdrawn,
 };
 use scep_test::keys;
 use scep_types::{
@@ -277,7 +277,7 @@ impl EnrolmentStore for SteppedStore {
         &self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Result<Vec<PasswordFacts>, StoreError> {
+    ) -> Result<Vec<OneTimePassword>, StoreError> {
         self.store.list_passwords(endpoint, now).await
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct Endpoint {
     /// Settings of the mode `static`.
     #[serde(default, rename = "static")]
     pub(crate) static_: Option<Located<StaticMode>>,
-    /// Settings of the mode `one-time`; all have defaults.
+    /// Settings of the mode `one-time`; all have defaults, but a CA or RA that cannot decrypt needs `sealing-key`.
     #[serde(default)]
     pub(crate) one_time: Option<Located<OneTimeMode>>,
     /// Settings of the mode `signed`.
@@ -108,20 +108,24 @@ pub(crate) struct StaticMode {
 }
 
 /// Settings of the mode `one-time`.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct OneTimeMode {
     /// How long a password is good unless whoever makes it says otherwise, up to 30 days.
     pub(crate) lifetime: Interval,
-    /// How many may wait for being used, up to 2,000.
-    pub(crate) most: usize,
+    /// How many may wait for being used, up to 2,000; 1,000 if it is absent. With `sealing-key` up to 32, and 16: each request
+    /// tries them all.
+    pub(crate) most: Option<usize>,
+    /// What keeps them sealed in the store, where no key of the CA or RA can decrypt, so that requests come encrypted by a
+    /// password: 32 random octets, in hexadecimal or base64. The same at all nodes.
+    pub(crate) sealing_key: Option<Located<SecretSource>>,
     /// Whether the admin API has a page that makes one, at `/mscep_admin/` and the endpoint's name, as NDES has.
     pub(crate) page: bool,
 }
 
 impl Default for OneTimeMode {
     fn default() -> Self {
-        Self { lifetime: Interval::seconds(60 * 60), most: 1_000, page: false }
+        Self { lifetime: Interval::seconds(60 * 60), most: None, sealing_key: None, page: false }
     }
 }
 

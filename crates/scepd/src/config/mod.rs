@@ -9,6 +9,7 @@ pub(crate) mod intune;
 pub(crate) mod key;
 pub(crate) mod mistake;
 pub(crate) mod model;
+mod sealing;
 pub(crate) mod store;
 pub(crate) mod store_url;
 pub(crate) mod values;

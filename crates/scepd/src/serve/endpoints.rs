@@ -149,8 +149,10 @@ impl Doors<'_> {
         apply(settings, &mut config);
         config.compliance = compliance;
         let at = settings.name.span();
-        let built = Endpoint::new(config.clone(), self.now).map_err(|error| explain(&error));
-        let endpoint = findings.take(at.clone(), built)?;
+        let built = Endpoint::new(config.clone(), self.now);
+        let place = built.as_ref().err().and_then(|error| place_of(error, settings));
+        let built = built.map_err(|error| explain(&error));
+        let endpoint = findings.take(place.unwrap_or(at.clone()), built)?;
         let crl = match &settings.crl {
             Some(crl) => Some(findings.take(crl.span(), publisher(crl.value(), &endpoint, ready))?),
             None => None,
@@ -179,10 +181,7 @@ impl Doors<'_> {
                 let password = findings.take(source.span(), secret)?;
                 Some(Way::plain(Mode::Static(password)))
             }
-            ModeName::OneTime => {
-                let settings = settings.one_time.as_ref().map(|settings| *settings.value());
-                Some(Way::plain(one_time(settings.unwrap_or_default())))
-            }
+            ModeName::OneTime => self.one_time(settings.one_time.as_ref(), findings),
             ModeName::Signed => self.signed(settings.signed.as_ref()?, findings),
             ModeName::Manual => {
                 let keep = settings.manual.as_ref()?.value().keep.0;
@@ -190,6 +189,25 @@ impl Doors<'_> {
             }
             ModeName::Intune => self.intune(settings.intune.as_ref()?, findings),
         }
+    }
+
+    fn one_time(
+        &self,
+        settings: Option<&Located<OneTimeMode>>,
+        findings: &mut Findings,
+    ) -> Option<Way> {
+        let defaults = OneTimeMode::default();
+        let settings = settings.map_or(&defaults, Located::value);
+        let mut passwords = match &settings.sealing_key {
+            Some(source) => {
+                let key = self.files.sealing_key(source.value());
+                OneTimePasswords::sealed(Arc::new(findings.take(source.span(), key)?))
+            }
+            None => OneTimePasswords::default(),
+        };
+        passwords.lifetime = settings.lifetime.0;
+        passwords.most = settings.most.unwrap_or(passwords.most);
+        Some(Way::plain(Mode::OneTimePassword(passwords)))
     }
 
     fn intune(&self, mode: &Located<IntuneMode>, findings: &mut Findings) -> Option<Way> {
@@ -238,13 +256,6 @@ impl Way {
     const fn plain(mode: Mode) -> Self {
         Self { mode, expiries: Vec::new(), compliance: None, intune: None }
     }
-}
-
-fn one_time(settings: OneTimeMode) -> Mode {
-    let mut passwords = OneTimePasswords::default();
-    passwords.lifetime = settings.lifetime.0;
-    passwords.most = settings.most;
-    Mode::OneTimePassword(passwords)
 }
 
 fn publisher(settings: &CrlSettings, endpoint: &Endpoint, ready: &Ready) -> Result<Crl, Fault> {
@@ -392,6 +403,19 @@ fn client_family(name: ClientFamilyName) -> ClientFamily {
     }
 }
 
+/// Where something stands that is wrong, if it is known better than that the endpoint is.
+fn place_of(error: &Error, settings: &endpoint::Endpoint) -> Option<Range<usize>> {
+    let Error::Misconfigured(misconfigured) = error else { return None };
+    let one_time = settings.one_time.as_ref();
+    match misconfigured {
+        Misconfigured::NoSealingKey => Some(one_time.map_or(settings.mode.span(), Located::span)),
+        Misconfigured::NeedlessSealingKey => {
+            one_time?.value().sealing_key.as_ref().map(Located::span)
+        }
+        _ => None,
+    }
+}
+
 fn explain(error: &Error) -> Fault {
     let remedy = match error {
         Error::Misconfigured(misconfigured) => remedy(misconfigured),
@@ -409,7 +433,13 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
         Misconfigured::NotIssuedByCa(_) => "give an RA certificate that this CA issued",
         Misconfigured::Chain(_) => "give the chain in order, that of the CA's issuer first",
         Misconfigured::NoRecipient => {
-            "give an RA with an RSA key; only the mode `static` does without"
+            "give an RA with an RSA key; only the modes `static` and `one-time` do without"
+        }
+        Misconfigured::NoSealingKey => {
+            "make a key (openssl rand -hex 32 > sealing.key; chmod 600 sealing.key) and add sealing-key = { file = \"sealing.key\" } to [endpoint.one-time], or give an RA with an RSA key"
+        }
+        Misconfigured::NeedlessSealingKey => {
+            "take sealing-key out: requests are encrypted to the RSA key, and the hashes of passwords are enough"
         }
         Misconfigured::NotOpened => "give an RA with an RSA key that the CA issued",
         Misconfigured::NextCa(_) | Misconfigured::NextRa(_) => {
@@ -419,6 +449,7 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
         Misconfigured::NoRa => "use ca-certificates \"auto\" or \"single-ca\", or give an RA",
         Misconfigured::PasswordLifetime { .. } => "use a lifetime of 1s to 30d: lifetime = \"60m\"",
         Misconfigured::PasswordCount { .. } => "use 1 to 2000: most = 1000",
+        Misconfigured::SealedPasswordCount { .. } => "use 1 to 32: most = 16",
         Misconfigured::NothingKept => "keep requests for days: manual = { keep = \"7d\" }",
         Misconfigured::Terms(_) => "use a lease of a second or more",
         Misconfigured::IntuneRenewal => "take `renewal` out: Intune makes each certificate anew",

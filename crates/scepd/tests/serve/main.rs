@@ -22,6 +22,7 @@ mod one_time;
 mod protocol;
 mod reload;
 mod restart;
+mod sealed;
 mod secrets;
 mod shutdown;
 mod store;

@@ -320,13 +320,16 @@ fn what_cannot_work_is_explained() {
     let report = place.check();
     assert!(report["warnings"].to_string().contains("made through the admin API"), "{report:#}");
 
-    // Nobody could tell which password to try, where requests are encrypted by one.
+    // A hash opens no request, where requests are encrypted by the password.
     place.write("ca.pem", &crate::support::ca_with_key("Elliptic", "p256-ca").pem, 0o644);
     place.write("ca.key", &crate::support::key_pem("p256-ca"), 0o600);
     place.replace("ra = { certificate = \"ra.pem\", key = { file = \"ra.key\" } }\n", "");
     let report = place.check();
     assert!(
-        report["mistakes"][0]["what"].as_str().unwrap().contains("only a static password"),
+        report["mistakes"][0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("only if a sealing key keeps them"),
         "{report:#}"
     );
 }

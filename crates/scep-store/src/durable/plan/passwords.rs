@@ -12,7 +12,7 @@ use crate::durable::records::{Holder, PasswordRecord, ShelfRecord};
 use crate::durable::working::{Key, Stop, Verb, Working};
 use crate::error::Capacity;
 use crate::ids::{EndpointId, Sha256};
-use crate::password::{OneTimePassword, PasswordFacts, Withdrawn};
+use crate::password::{OneTimePassword, Withdrawn};
 use crate::time::after;
 
 pub(crate) fn add_password(new: OneTimePassword, most: usize, now: UnixTime) -> Verb<()> {
@@ -28,7 +28,7 @@ pub(crate) fn password(key: Sha256) -> Verb<Option<OneTimePassword>> {
     Verb { now: NEVER, first: vec![Key::Password(key)], plan: Box::new(plan) }
 }
 
-pub(crate) fn list_passwords(endpoint: EndpointId, now: UnixTime) -> Verb<Vec<PasswordFacts>> {
+pub(crate) fn list_passwords(endpoint: EndpointId, now: UnixTime) -> Verb<Vec<OneTimePassword>> {
     let first = vec![Key::Shelf(endpoint.clone())];
     Verb { now, first, plan: Box::new(move |working| working.list_passwords(&endpoint, now)) }
 }
@@ -80,14 +80,14 @@ impl Working {
         &mut self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Result<Vec<PasswordFacts>, Stop> {
+    ) -> Result<Vec<OneTimePassword>, Stop> {
         self.need([Key::Shelf(endpoint.clone())])?;
         let shelf = self.shelf(endpoint, now);
         let keys = shelf.entries.iter().map(|entry| entry.key);
         self.need(keys.clone().flat_map(|key| [Key::Password(key), Key::Challenge(key)]))?;
         let live = keys.filter(|key| !self.is_used(key, now));
         let found = live.filter_map(|key| self.passwords.get(&key));
-        Ok(found.map(|found| found.password.facts.clone()).collect())
+        Ok(found.map(|found| found.password.clone()).collect())
     }
 
     fn withdraw_password(

@@ -140,6 +140,7 @@ macro_rules! claims {
                 racing_senders_never_have_the_same_notice;
             passwords:
                 a_password_is_found_as_it_was_kept_and_shows_no_secret,
+                a_sealed_password_comes_back_octet_for_octet_and_stays_when_it_is_withdrawn,
                 an_endpoint_has_no_more_live_passwords_than_it_may,
                 a_used_password_does_not_count_and_serves_its_csr_alone,
                 a_withdrawn_password_is_known_as_such_and_does_not_count,

@@ -10,9 +10,9 @@ use scep_store::outbox::Attempted;
 use scep_store::{
     Begin, Begun, CertificateId, CertificatePage, CertificatesOf, EndpointId, EnrolmentStore,
     Event, EventKind, EventPage, IssuedCertificate, LeasedNotice, NewCertificate, NewEvent,
-    NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword, Operator, PasswordFacts,
-    PendingRequest, Polled, Rejection, RequestId, Reservation, Revocation, Revoked,
-    RevokedCertificate, Sha256, StoreError, Terms, TransactionKey, Withdrawn,
+    NewNotice, NewPending, NoticeClaim, NoticeLease, OneTimePassword, Operator, PendingRequest,
+    Polled, Rejection, RequestId, Reservation, Revocation, Revoked, RevokedCertificate, Sha256,
+    StoreError, Terms, TransactionKey, Withdrawn,
 };
 use scep_types::UnixTime;
 
@@ -193,7 +193,7 @@ impl EnrolmentStore for Nodes {
         &self,
         endpoint: &EndpointId,
         now: UnixTime,
-    ) -> Result<Vec<PasswordFacts>, StoreError> {
+    ) -> Result<Vec<OneTimePassword>, StoreError> {
         self.node().list_passwords(endpoint, now).await
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scep_store::{
     Begun, BoundName, Capacity, ChallengeUse, OneTimePassword, PasswordBinding, PasswordFacts,
-    PasswordId, PasswordVerifier, StoreError, Withdrawn,
+    PasswordId, PasswordVerifier, SealedPassword, StoreError, Withdrawn,
 };
 
 use super::fixtures::*;
@@ -22,6 +22,7 @@ pub fn password_on(name: &str, number: u32, expires: i64) -> OneTimePassword {
             binding: PasswordBinding::default(),
         },
         verifier: PasswordVerifier { salt: [7; 16], hash: digest(b'h', number) },
+        sealed: None,
         withdrawn: None,
     }
 }
@@ -41,7 +42,7 @@ fn too_many(limit: usize) -> Result<(), StoreError> {
 
 async fn ids(store: &Store, name: &str, now: i64) -> Vec<String> {
     let listed = store.list_passwords(&endpoint(name), at(now)).await.unwrap();
-    listed.iter().map(|facts| facts.id.to_string()).collect()
+    listed.iter().map(|listed| listed.facts.id.to_string()).collect()
 }
 
 pub async fn a_password_is_found_as_it_was_kept_and_shows_no_secret(store: Store) {
@@ -60,10 +61,34 @@ pub async fn a_password_is_found_as_it_was_kept_and_shows_no_secret(store: Store
     let found = store.password(&kept.key).await.unwrap();
     assert_eq!(found.as_ref(), Some(&kept));
     assert_eq!(store.password(&digest(b'w', 2)).await, Ok(None));
-    assert_eq!(store.list_passwords(&endpoint("devices"), at(1)).await, Ok(vec![kept.facts]));
+    assert_eq!(store.list_passwords(&endpoint("devices"), at(1)).await, Ok(vec![kept]));
     let shown = format!("{found:?}");
     assert!(shown.contains("PasswordVerifier(..)") && !shown.contains("7, 7"), "{shown}");
     assert!(!shown.contains(&digest(b'h', 1).to_string()), "{shown}");
+}
+
+pub async fn a_sealed_password_comes_back_octet_for_octet_and_stays_when_it_is_withdrawn(
+    store: Store,
+) {
+    let longest: Vec<u8> = (0..SealedPassword::MAX_OCTETS).map(|at| at as u8).collect();
+    let mut kept = password(1);
+    kept.sealed = Some(SealedPassword::new(&longest).unwrap());
+    let hashed = password(2);
+    store.add_password(&kept, 2, at(0)).await.unwrap();
+    store.add_password(&hashed, 2, at(0)).await.unwrap();
+    assert_eq!(store.password(&kept.key).await, Ok(Some(kept.clone())));
+    let listed = store.list_passwords(&endpoint("devices"), at(1)).await;
+    assert_eq!(listed, Ok(vec![kept.clone(), hashed]));
+    let shown = format!("{listed:?}");
+    assert!(shown.contains("SealedPassword(..)") && !shown.contains("254, 255"), "{shown}");
+    let withdrawn = store.withdraw_password(&endpoint("devices"), &kept.key, at(1)).await;
+    assert_eq!(withdrawn, Ok(Withdrawn::Now));
+    kept.withdrawn = Some(at(1));
+    assert_eq!(store.password(&kept.key).await, Ok(Some(kept)));
+    for refused in [&[][..], &[0; SealedPassword::MAX_OCTETS + 1]] {
+        let refused = SealedPassword::new(refused);
+        assert!(matches!(refused, Err(StoreError::OutOfRange { .. })), "{refused:?}");
+    }
 }
 
 pub async fn an_endpoint_has_no_more_live_passwords_than_it_may(store: Store) {
