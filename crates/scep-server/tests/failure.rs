@@ -10,7 +10,7 @@ use scep_store::MemoryStore;
 use scep_types::{CryptoError, SecureRandom};
 
 use crate::support::device::{Device, MessageKind, challenged, granted};
-use crate::support::faults::{BadSigner, BlockingKey, FailingKey, FailingStore, Verb};
+use crate::support::faults::{BadSigner, BlockingKey, FailingKey, FailingStore, Fronted, Verb};
 use crate::support::server::{PASSWORD, Server, challenge, signed};
 use crate::support::{key, pki};
 
@@ -206,14 +206,14 @@ async fn a_ca_that_has_expired_issues_nothing() {
     assert_eq!(server.certificates(), 0);
 }
 
-fn on_failing_store(verb: Verb) -> (Server, Arc<FailingStore>) {
+fn on_failing_store(verb: Verb) -> (Server, Arc<Fronted<FailingStore>>) {
     on_failing_store_with(verb, |_| ())
 }
 
 fn on_failing_store_with(
     verb: Verb,
     configure: impl FnOnce(&mut EndpointConfig),
-) -> (Server, Arc<FailingStore>) {
+) -> (Server, Arc<Fronted<FailingStore>>) {
     let memory = Arc::new(MemoryStore::new(Default::default()));
     let store = FailingStore::new(memory.clone(), verb);
     let server = Server::on_store(memory, signed(), |config| {

@@ -8,7 +8,7 @@ use scep_server::{EndpointConfig, Signing};
 use scep_store::{MemoryStore, StoreLimits};
 
 use crate::support::device::{Device, granted, refused};
-use crate::support::faults::{BadSigner, FailingKey, FailingStore, Verb};
+use crate::support::faults::{BadSigner, FailingKey, FailingStore, Fronted, Verb};
 use crate::support::intune::{Call, Intune, intune, opaque, unavailable};
 use crate::support::server::Server;
 use crate::support::{DAY, MINUTE, key};
@@ -163,7 +163,7 @@ fn signing_with(configure: impl FnOnce(&mut EndpointConfig)) -> (Arc<Intune>, Se
     (service, server)
 }
 
-fn on_failing_store(verb: Verb) -> (Arc<Intune>, Server, Arc<FailingStore>) {
+fn on_failing_store(verb: Verb) -> (Arc<Intune>, Server, Arc<Fronted<FailingStore>>) {
     let memory = Arc::new(MemoryStore::default());
     let store = FailingStore::new(memory.clone(), verb);
     let service = Intune::new();

@@ -10,15 +10,15 @@ use scep_proto::client::{CertRep, Payload};
 use scep_proto::{Crl, FailInfo};
 use scep_server::{CrlPublisher, OutboxWorker, QueryPolicy};
 use scep_store::{
-    CertificateId, EnrolmentStore as _, MemoryStore, Revocation, SerialNumber, Sha256,
+    Begin, Begun, CertificateId, EndpointId, EnrolmentStore as _, NewCertificate, RequestId,
+    Revocation, SerialNumber, Sha256, Submission, Terms, TransactionId, TransactionKey,
 };
-use scep_types::{AlgorithmPolicy, Certificate, DigestAlgorithm, Name, oid};
+use scep_types::{AlgorithmPolicy, Basis, Certificate, DigestAlgorithm, Name, oid};
 use tower::ServiceExt as _;
 
 use crate::support::device::{Device, granted, refused};
-use crate::support::faults::FailingStore;
 use crate::support::intune::{Intune, intune, opaque, unavailable};
-use crate::support::server::{PASSWORD, Server, static_password};
+use crate::support::server::{PASSWORD, Server};
 use crate::support::{DAY, MINUTE, NOW, provider};
 
 fn server(policy: QueryPolicy) -> Server {
@@ -59,13 +59,38 @@ fn crl(reply: CertRep) -> Crl {
 }
 
 async fn revoke(server: &Server, certificate: &Certificate) {
+    let serial = SerialNumber::new(certificate.serial()).unwrap();
+    let id = CertificateId { issuer: issuer(server), serial };
+    server.store.revoke(&id, Revocation { at: NOW, reason: 1 }).await.unwrap();
+}
+
+fn issuer(server: &Server) -> Sha256 {
     let ca = server.ca();
     let key = provider().digest.digest(DigestAlgorithm::Sha256, ca.issuer().spki()).unwrap();
-    let id = CertificateId {
-        issuer: Sha256::from_digest(&key).unwrap(),
-        serial: SerialNumber::new(certificate.serial()).unwrap(),
-    };
-    server.store.revoke(&id, Revocation { at: NOW, reason: 1 }).await.unwrap();
+    Sha256::from_digest(&key).unwrap()
+}
+
+/// So many more certificates of its CA are revoked.
+async fn revoke_more(server: &Server, count: u32) {
+    let (issuer, store) = (issuer(server), &server.store);
+    let terms = Terms::new(MINUTE, Duration::ZERO).unwrap();
+    for number in 0..count {
+        let transaction = TransactionKey {
+            endpoint: EndpointId::new("devices").unwrap(),
+            transaction_id: TransactionId::new(&number.to_be_bytes()).unwrap(),
+        };
+        let submission = Submission { signer_key: issuer, csr_info: issuer };
+        let begin = Begin::new(RequestId { transaction, submission }, terms);
+        let Ok(Begun::Fresh(reservation)) = store.begin(&begin, NOW).await else {
+            panic!("{number} is not fresh")
+        };
+        let serial = [&[1; 12][..], &number.to_be_bytes()].concat();
+        let id = CertificateId { issuer, serial: SerialNumber::new(&serial).unwrap() };
+        let (until, basis) = (NOW.plus(DAY), Basis::StaticPassword);
+        let certificate = NewCertificate::new(id, b"DER", issuer, until, basis).unwrap();
+        store.commit(reservation, certificate, None, NOW).await.unwrap();
+        store.revoke(&id, Revocation { at: NOW, reason: 1 }).await.unwrap();
+    }
 }
 
 // R-3.3.4-01, R-4.5-01
@@ -109,11 +134,8 @@ async fn anybody_may_ask_where_the_policy_says_so() {
 
 #[tokio::test]
 async fn a_crl_that_no_message_can_hold_is_refused_and_a_router_hands_it_out() {
-    let store = Arc::new(MemoryStore::default());
-    let server = Server::on_store(store.clone(), static_password(), |config| {
-        config.queries = QueryPolicy::Anyone;
-        config.host.store = FailingStore::with_revoked(store, 8_000);
-    });
+    let server = server(QueryPolicy::Anyone);
+    revoke_more(&server, 8_000).await;
     let phone = holder(&server, "phone").await;
     assert_eq!(refused(get_crl(&phone, &server).await), FailInfo::BAD_REQUEST);
     assert_eq!(server.last().reason, Some("crl_too_large"));

@@ -113,7 +113,7 @@ async fn who_finds_no_place_to_derive_is_told_to_come_again_before_anything_is_l
     while flood.iter().filter(|request| request.is_finished()).count() < FLOOD - 17 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    *store.failing.lock().unwrap() = Some(Verb::ListPasswords);
+    store.fail(Verb::ListPasswords);
     assert_eq!(send(message(99)).await.unwrap(), 503);
     assert_eq!(server.last().reason, Some("overloaded"), "the store was not asked");
     store.recover();

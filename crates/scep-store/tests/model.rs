@@ -1,11 +1,18 @@
 //! Random operations: each store answers as a naive reading of the rules does.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+#![expect(clippy::print_stdout, reason = "figures of explorations are to be seen")]
 
+#[path = "model/alphabets.rs"]
+mod alphabets;
 #[path = "model/explorer.rs"]
 mod explorer;
 #[path = "model/notices.rs"]
 mod notices;
+#[path = "model/operations.rs"]
+mod operations;
+#[path = "model/passwords.rs"]
+mod passwords;
 #[path = "model/reference.rs"]
 mod reference;
 
@@ -14,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notices::{new_notice, nth_last};
+use operations::{Change, Op, ops};
 use proptest::prelude::*;
-use reference::{Ask, Reference, Seen, Sent};
+use reference::{ALL, Ask, Counts, Most, OWN, Reference, Seen};
 use scep_store::{
     Allowance, Begin, Begun, Capacity, CertificateId, ChallengeUse, DeviceLimit, EndpointId,
     EnrolmentStore, LimitScope, MemoryStore, NewCertificate, NewPending, Operator, Outcome, Polled,
@@ -23,103 +31,6 @@ use scep_store::{
     Terms, TransactionId, TransactionKey,
 };
 use scep_types::{Basis, UnixTime};
-
-#[derive(Debug, Clone, Copy)]
-enum Op {
-    Begin(Ask),
-    /// One of the last requests, perhaps with something changed.
-    BeginAgain(usize, Change),
-    RecallAgain(usize, Change),
-    Recall(Ask),
-    Poll(Ask),
-    PollAgain(usize, Change),
-    Commit {
-        attempt: usize,
-        serial: u32,
-        notice: bool,
-    },
-    LeaseNotices(usize),
-    /// Of one of the last certificates.
-    ClaimNotice(usize),
-    /// One of the last leases.
-    SettleNotice(usize, Sent),
-    Pend(usize),
-    Reject(usize),
-    Release(usize),
-    Approve(Ask),
-    /// What waits, if anything does.
-    ApproveWaiting,
-    Deny(Ask),
-    DenyWaiting,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Change {
-    Nothing,
-    Transaction(usize),
-    Key(u32),
-    Csr(u32),
-    TransactionAndKey(usize, u32),
-}
-
-fn ask() -> impl Strategy<Value = Ask> {
-    let challenge = prop_oneof![2 => Just(None), 3 => (0..3_usize).prop_map(Some)];
-    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3));
-    (0..4_usize, 0..2_u32, 0..3_u32, challenge, flags).prop_map(
-        |(transaction, key, csr, challenge, (limited, counted))| Ask {
-            transaction,
-            key,
-            csr,
-            challenge,
-            limited,
-            counted,
-        },
-    )
-}
-
-/// Mostly operations on what the last ones left.
-fn op() -> impl Strategy<Value = Op> {
-    let recent = prop_oneof![6 => 0..1_usize, 2 => 1..4_usize];
-    let again = (prop_oneof![3 => 0..1_usize, 3 => 1..6_usize], change());
-    prop_oneof![
-        6 => ask().prop_map(Op::Begin),
-        6 => again.clone().prop_map(|(back, change)| Op::BeginAgain(back, change)),
-        1 => ask().prop_map(Op::Recall),
-        2 => again.clone().prop_map(|(back, change)| Op::RecallAgain(back, change)),
-        1 => ask().prop_map(Op::Poll),
-        3 => again.prop_map(|(back, change)| Op::PollAgain(back, change)),
-        4 => (recent.clone(), 0..40_u32, prop::bool::weighted(0.7))
-            .prop_map(|(attempt, serial, notice)| Op::Commit { attempt, serial, notice }),
-        3 => (1..4_usize).prop_map(Op::LeaseNotices),
-        2 => (0..3_usize).prop_map(Op::ClaimNotice),
-        3 => (0..3_usize, sent()).prop_map(|(back, sent)| Op::SettleNotice(back, sent)),
-        4 => recent.clone().prop_map(Op::Pend),
-        1 => recent.clone().prop_map(Op::Reject),
-        2 => recent.prop_map(Op::Release),
-        1 => ask().prop_map(Op::Approve),
-        3 => Just(Op::ApproveWaiting),
-        1 => ask().prop_map(Op::Deny),
-        1 => Just(Op::DenyWaiting),
-    ]
-}
-
-fn sent() -> impl Strategy<Value = Sent> {
-    prop_oneof![2 => Just(Sent::Delivered), 3 => Just(Sent::Failed), 1 => Just(Sent::Refused)]
-}
-
-fn change() -> impl Strategy<Value = Change> + Clone {
-    prop_oneof![
-        4 => Just(Change::Nothing),
-        1 => (0..4_usize).prop_map(Change::Transaction),
-        1 => (0..2_u32).prop_map(Change::Key),
-        1 => (0..3_u32).prop_map(Change::Csr),
-        1 => (0..4_usize, 0..2_u32).prop_map(|(id, key)| Change::TransactionAndKey(id, key)),
-    ]
-}
-
-fn elapsed() -> impl Strategy<Value = i64> {
-    prop_oneof![6 => 0..1_i64, 3 => 1..4_i64, 1 => 4..20_i64]
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
@@ -144,10 +55,6 @@ proptest! {
     }
 }
 
-fn ops() -> impl Strategy<Value = Vec<(i64, Op)>> {
-    prop::collection::vec((elapsed(), op()), 1..80)
-}
-
 fn run(
     ops: Vec<(i64, Op)>,
     test: impl AsyncFnOnce(Vec<(i64, Op)>) -> Result<(), TestCaseError>,
@@ -164,6 +71,7 @@ async fn compare(mut pair: Pair, ops: Vec<(i64, Op)>) -> Result<(), TestCaseErro
         let seen = pair.seen(&op).await;
         prop_assert_eq!(seen, expected, "{:?} at {}", op, pair.reference.now);
         prop_assert_eq!(pair.queue().await, pair.reference.queue(), "after {:?}", op);
+        prop_assert_eq!(pair.passwords().await, pair.reference.passwords(), "after {:?}", op);
     }
     Ok(())
 }
@@ -178,6 +86,7 @@ fn limits() -> StoreLimits {
     limits.transactions = reference::MAX_TRANSACTIONS;
     limits.pending_requests = reference::MAX_PENDING;
     limits.notices = reference::MAX_NOTICES;
+    limits.passwords = reference::MAX_PASSWORDS;
     limits.clock_tolerance = seconds(reference::TOLERANCE);
     limits
 }
@@ -208,7 +117,7 @@ impl Pair {
             csr: *csr,
             challenge: None,
             limited: false,
-            counted: false,
+            counts: Counts::Nowhere,
         });
         let again = |back: usize, change| {
             let last = *self.asked.get(self.asked.len().checked_sub(back + 1)?)?;
@@ -226,7 +135,7 @@ impl Pair {
             csr: 0,
             challenge: Some(2),
             limited: true,
-            counted: true,
+            counts: Counts::Own,
         };
         let op = match op {
             Op::BeginAgain(back, change) => Op::Begin(again(back, change).unwrap_or(first)),
@@ -236,7 +145,7 @@ impl Pair {
             Op::DenyWaiting => Op::Deny(waiting.unwrap_or(first)),
             other => other,
         };
-        if let Op::Begin(ask) = op {
+        if let Op::Begin(ask) | Op::Enrol(ask) = op {
             self.asked.push(ask);
         }
         op
@@ -269,6 +178,9 @@ impl Pair {
             Op::Pend(back) => unused(back).map_or(Seen::Nothing, |a| reference.pend(a)),
             Op::Reject(back) => unused(back).map_or(Seen::Nothing, |a| reference.reject(a)),
             Op::Release(back) => unused(back).map_or(Seen::Nothing, |a| reference.release(a)),
+            Op::AddPassword(number, most) => reference.add_password(number, most),
+            Op::WithdrawPassword(number) => reference.withdraw_password(number),
+            Op::Enrol(ask) => reference.enrol(ask),
             _ => Seen::Nothing, // resolved before
         }
     }
@@ -298,37 +210,40 @@ impl Pair {
                 done(self.store.approve(&request(ask), &operator, now).await)
             }
             Op::Deny(ask) => done(self.store.deny(&request(ask), REJECTION, terms(), now).await),
-            Op::Commit { attempt, serial, notice } => match self.take(attempt) {
-                Some(held) => {
-                    let notice = notice.then(new_notice);
-                    let seen =
-                        done(self.store.commit(held, certificate(serial), notice, now).await);
-                    let recorded = notice_is_recorded(&seen, serial);
-                    self.leases.extend(recorded);
-                    seen
-                }
-                None => Seen::Nothing,
-            },
             Op::LeaseNotices(_) | Op::ClaimNotice(_) | Op::SettleNotice(..) => {
                 self.notice(op, now).await
             }
-            Op::Pend(back) => match self.take(back) {
-                Some(held) => {
-                    let expires = now.plus(seconds(reference::PENDING));
-                    let pending = NewPending::new(b"CSR", expires).unwrap();
-                    done(self.store.pend(held, pending, now).await)
-                }
-                None => Seen::Nothing,
-            },
-            Op::Reject(back) => match self.take(back) {
-                Some(held) => done(self.store.reject(held, REJECTION, now).await),
-                None => Seen::Nothing,
-            },
-            Op::Release(back) => match self.take(back) {
-                Some(held) => done(self.store.release(held, now).await),
+            Op::AddPassword(..) | Op::WithdrawPassword(_) | Op::Enrol(_) => {
+                self.password(op, now).await
+            }
+            Op::Commit { attempt: back, .. }
+            | Op::Pend(back)
+            | Op::Reject(back)
+            | Op::Release(back) => match self.take(back) {
+                Some(held) => self.settled(op, held, now).await,
                 None => Seen::Nothing,
             },
             _ => Seen::Nothing, // resolved before
+        }
+    }
+
+    async fn settled(&mut self, op: &Op, held: Reservation, now: UnixTime) -> Seen {
+        match *op {
+            Op::Commit { serial, notice, .. } => {
+                let notice = notice.then(new_notice);
+                let seen = done(self.store.commit(held, certificate(serial), notice, now).await);
+                let recorded = notice_is_recorded(&seen, serial);
+                self.leases.extend(recorded);
+                seen
+            }
+            Op::Pend(_) => {
+                let expires = now.plus(seconds(reference::PENDING));
+                let pending = NewPending::new(b"CSR", expires).unwrap();
+                done(self.store.pend(held, pending, now).await)
+            }
+            Op::Reject(_) => done(self.store.reject(held, REJECTION, now).await),
+            Op::Release(_) => done(self.store.release(held, now).await),
+            _ => Seen::Nothing, // needs no reservation
         }
     }
 
@@ -367,7 +282,7 @@ impl Pair {
             Ok(Begun::RateLimited { by: LimitScope::Device, retry_after }) => {
                 Seen::RateLimited(whole(retry_after))
             }
-            Ok(Begun::RateLimited { retry_after, .. }) => Seen::UsedUp(whole(retry_after)),
+            Ok(Begun::RateLimited { by, retry_after }) => Seen::UsedUp(by, whole(retry_after)),
             Ok(Begun::Conflict) => Seen::Conflict,
             Err(error) => failed(&error),
         }
@@ -395,12 +310,14 @@ fn failed(error: &StoreError) -> Seen {
     match error {
         StoreError::LeaseLost => Seen::LeaseLost,
         StoreError::NotPending => Seen::NotPending,
-        StoreError::DuplicateSerial(_) => Seen::Duplicate,
+        StoreError::DuplicateSerial(_) | StoreError::DuplicatePassword => Seen::Duplicate,
         StoreError::ChallengeOver { .. } => Seen::ChallengeOver,
         StoreError::Full { what: Capacity::Challenges, .. } => Seen::Full("challenges"),
         StoreError::Full { what: Capacity::Transactions, .. } => Seen::Full("transactions"),
         StoreError::Full { what: Capacity::PendingRequests, .. } => Seen::Full("pending"),
         StoreError::Full { what: Capacity::Notices, .. } => Seen::Full("notices"),
+        StoreError::Full { what: Capacity::Passwords, .. } => Seen::Full("passwords"),
+        StoreError::Full { what: Capacity::LivePasswords, .. } => Seen::Full("live passwords"),
         other => panic!("{other}"),
     }
 }
@@ -417,9 +334,17 @@ fn begin(ask: Ask) -> Begin {
     let limit = reference::DEVICE_LIMIT as u32;
     let limit = DeviceLimit::new(digest(4, 0), limit, seconds(reference::DEVICE_WINDOW));
     let begin = if ask.limited { begin.with_device_limit(limit.unwrap()) } else { begin };
-    let (most, window) = (reference::ALLOWANCE as u32, seconds(reference::ALLOWANCE_WINDOW));
-    let allowance = Allowance::new(digest(7, 0), most, window).unwrap();
-    if ask.counted { begin.with_endpoint_allowance(allowance) } else { begin }
+    let (own, all) = (allowance(0, OWN), allowance(1, ALL));
+    match ask.counts {
+        Counts::Nowhere => begin,
+        Counts::Own => begin.with_endpoint_allowance(own),
+        Counts::All => begin.with_global_allowance(all),
+        Counts::Both => begin.with_endpoint_allowance(own).with_global_allowance(all),
+    }
+}
+
+fn allowance(number: u32, most: Most) -> Allowance {
+    Allowance::new(digest(7, number), most.certificates as u32, seconds(most.window)).unwrap()
 }
 
 fn request(ask: Ask) -> RequestId {

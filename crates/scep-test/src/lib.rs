@@ -17,4 +17,5 @@ pub mod legacy_rsa;
 pub mod pki;
 pub mod requests;
 pub mod servers;
+pub mod stores;
 pub mod vectors;

@@ -1,9 +1,23 @@
 //! The rules once more, naively: a list of attempts, the last answer of each transaction, and questions that scan both.
 
+#[path = "limit_rules.rs"]
+mod limit_rules;
+#[path = "outbox_rules.rs"]
+mod outbox_rules;
+#[path = "password_rules.rs"]
+mod password_rules;
 #[path = "promises.rs"]
 mod promises;
 
 use std::collections::BTreeSet;
+
+use scep_store::{LimitScope, Withdrawn};
+
+pub(crate) use limit_rules::{ALL, Counts, DEVICE_LIMIT, DEVICE_WINDOW, Most, OWN};
+use outbox_rules::Notice;
+pub(crate) use outbox_rules::{NOTICE_KEPT, NOTICE_LEASE, POSTPONED, Sent};
+pub(crate) use password_rules::{Password, Passwords};
+pub(crate) use promises::LIVE_PASSWORDS;
 
 const TRANSACTIONS: std::ops::Range<usize> = 0..4;
 
@@ -11,25 +25,15 @@ pub(crate) const LEASE: i64 = 5;
 pub(crate) const REPLAY_WINDOW: i64 = 12;
 pub(crate) const PENDING: i64 = 15;
 pub(crate) const TOLERANCE: i64 = 7;
-pub(crate) const DEVICE_LIMIT: usize = 2;
-pub(crate) const DEVICE_WINDOW: i64 = 10;
-pub(crate) const ALLOWANCE: usize = 2;
-pub(crate) const ALLOWANCE_WINDOW: i64 = 20;
-/// Until when each challenge is to be remembered.
-pub(crate) const REMEMBER_UNTIL: [i64; 3] = [40, 90, 100_000];
+/// Until when each challenge is to be remembered, and when the one-time password of its key ends.
+pub(crate) const REMEMBER_UNTIL: [i64; 4] = [40, 90, 100_000, 60];
 
 /// Room of the store under test.
 pub(crate) const MAX_CHALLENGES: usize = 2;
 pub(crate) const MAX_TRANSACTIONS: usize = 3;
 pub(crate) const MAX_PENDING: usize = 1;
 pub(crate) const MAX_NOTICES: usize = 2;
-
-/// For how long a notice is its sender's.
-pub(crate) const NOTICE_LEASE: i64 = 4;
-/// For how long it is worth sending.
-pub(crate) const NOTICE_KEPT: i64 = 25;
-/// For how long a failed attempt postpones it.
-pub(crate) const POSTPONED: i64 = 6;
+pub(crate) const MAX_PASSWORDS: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ask {
@@ -38,8 +42,7 @@ pub(crate) struct Ask {
     pub(crate) csr: u32,
     pub(crate) challenge: Option<usize>,
     pub(crate) limited: bool,
-    /// Whether it counts against the allowance of its endpoint.
-    pub(crate) counted: bool,
+    pub(crate) counts: Counts,
 }
 
 /// What a verb answers; reservations are the index of their attempt, certificates their serial number.
@@ -55,7 +58,7 @@ pub(crate) enum Seen {
     Busy(i64),
     Replayed,
     RateLimited(i64),
-    UsedUp(i64),
+    UsedUp(LimitScope, i64),
     Conflict,
     Unknown,
     LeaseLost,
@@ -67,13 +70,8 @@ pub(crate) enum Seen {
     Leased(Vec<(u32, u32)>),
     Delivered,
     GivenUp,
-}
-
-/// What becomes of an attempt to send a notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sent {
-    Delivered,
-    Failed,
+    Withdrawn(Withdrawn),
+    /// The password is not good.
     Refused,
 }
 
@@ -84,24 +82,8 @@ pub(crate) struct Reference {
     answers: Vec<(usize, Answer)>,
     certificates: Vec<Issued>,
     notices: Vec<Notice>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Notice {
-    serial: u32,
-    attempt: u32,
-    ends: i64,
-    stage: Stage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Someone is sending it until then.
-    Sending(i64),
-    /// Nobody is until then.
-    Resting(i64),
-    Delivered,
-    GivenUp,
+    /// In the order in which they were minted.
+    passwords: Vec<Password>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -163,8 +145,8 @@ impl Reference {
         if let Some(wait) = self.limited(ask) {
             return Seen::RateLimited(wait);
         }
-        if let Some(wait) = self.used_up(ask) {
-            return Seen::UsedUp(wait);
+        if let Some(seen) = self.used_up(ask) {
+            return seen;
         }
         if let Some(what) = self.full(ask) {
             return Seen::Full(what);
@@ -208,66 +190,10 @@ impl Reference {
             return Seen::Full("notices");
         }
         if notice {
-            let (stage, ends) = (Stage::Sending(self.now + NOTICE_LEASE), self.now + NOTICE_KEPT);
-            self.notices.push(Notice { serial, attempt: 1, ends, stage });
+            self.notices.push(Notice::recorded(serial, self.now));
         }
         self.certificates.push(Issued { serial, csr: ask.csr, challenge: ask.challenge });
         self.settle(attempt, Is::Issued(serial), REPLAY_WINDOW)
-    }
-
-    /// Leases all that are due, those due for longest first.
-    pub(crate) fn lease_notices(&mut self, most: usize) -> Seen {
-        let mut due: Vec<(i64, u32)> = self
-            .unsent()
-            .filter_map(|notice| match notice.stage {
-                Stage::Sending(until) | Stage::Resting(until) => Some((until, notice.serial)),
-                _ => None,
-            })
-            .filter(|(due, _)| *due <= self.now)
-            .collect();
-        due.sort_unstable();
-        let leased = due.into_iter().take(most).map(|(_, serial)| (serial, self.take(serial)));
-        Seen::Leased(leased.collect())
-    }
-
-    pub(crate) fn claim_notice(&mut self, serial: u32) -> Seen {
-        let Some(notice) = self.notices.iter().find(|notice| notice.serial == serial) else {
-            return Seen::Nothing;
-        };
-        match notice.stage {
-            Stage::Delivered => Seen::Delivered,
-            Stage::GivenUp => Seen::GivenUp,
-            _ if notice.ends <= self.now => Seen::GivenUp,
-            Stage::Sending(until) if self.now < until => Seen::Busy(until - self.now),
-            _ => Seen::Leased(vec![(serial, self.take(serial))]),
-        }
-    }
-
-    pub(crate) fn settle_notice(&mut self, (serial, attempt): (u32, u32), sent: Sent) -> Seen {
-        let now = self.now;
-        let found = self.notices.iter_mut().find(|notice| notice.serial == serial);
-        let Some(notice) = found else { return Seen::LeaseLost };
-        let mine = matches!(notice.stage, Stage::Sending(_)) && notice.attempt == attempt;
-        notice.stage = match sent {
-            Sent::Delivered => Stage::Delivered,
-            Sent::Failed if mine => Stage::Resting(now + POSTPONED),
-            Sent::Refused if mine => Stage::GivenUp,
-            Sent::Failed | Sent::Refused => return Seen::LeaseLost,
-        };
-        Seen::Done
-    }
-
-    /// What may still be sent.
-    fn unsent(&self) -> impl Iterator<Item = &Notice> {
-        let over = |notice: &Notice| matches!(notice.stage, Stage::Delivered | Stage::GivenUp);
-        self.notices.iter().filter(move |notice| !over(notice) && self.now < notice.ends)
-    }
-
-    fn take(&mut self, serial: u32) -> u32 {
-        let until = self.now + NOTICE_LEASE;
-        let found = self.notices.iter_mut().find(|notice| notice.serial == serial).unwrap();
-        (found.stage, found.attempt) = (Stage::Sending(until), found.attempt + 1);
-        found.attempt
     }
 
     pub(crate) fn pend(&mut self, attempt: usize) -> Seen {
@@ -366,35 +292,6 @@ impl Reference {
         }
     }
 
-    fn limited(&self, ask: Ask) -> Option<i64> {
-        let counted = |attempt: &Attempt| {
-            let window = attempt.slot? + DEVICE_WINDOW;
-            let ends = match attempt.fate {
-                Fate::Open => window.min(attempt.ends),
-                Fate::Kept => window,
-                Fate::Undone => return None,
-            };
-            (self.now < ends).then_some(ends)
-        };
-        let mut ends: Vec<i64> = self.attempts.iter().filter_map(counted).collect();
-        ends.sort_unstable();
-        let over = ask.limited && ends.len() >= DEVICE_LIMIT;
-        over.then(|| ends[ends.len() - DEVICE_LIMIT] - self.now)
-    }
-
-    /// Whatever was reserved counts for its whole window, unless it was undone.
-    fn used_up(&self, ask: Ask) -> Option<i64> {
-        let taken = |attempt: &&Attempt| {
-            attempt.ask.counted && !attempt.approved && attempt.fate != Fate::Undone
-        };
-        let ends = |attempt: &Attempt| attempt.ends - LEASE + ALLOWANCE_WINDOW;
-        let mut ends: Vec<i64> = self.attempts.iter().filter(taken).map(ends).collect();
-        ends.retain(|ends| self.now < *ends);
-        ends.sort_unstable();
-        let over = ask.counted && ends.len() >= ALLOWANCE;
-        over.then(|| ends[ends.len() - ALLOWANCE] - self.now)
-    }
-
     fn full(&self, ask: Ask) -> Option<&'static str> {
         let live = |transaction: &usize| {
             self.held(*transaction).is_some() || self.answer(*transaction).is_some()
@@ -412,7 +309,8 @@ impl Reference {
                 })
         };
         let number = ask.challenge?;
-        let full = !kept(&number) && (0..3).filter(kept).count() >= MAX_CHALLENGES;
+        let full =
+            !kept(&number) && (0..REMEMBER_UNTIL.len()).filter(kept).count() >= MAX_CHALLENGES;
         full.then_some("challenges")
     }
 

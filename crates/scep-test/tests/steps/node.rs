@@ -180,7 +180,7 @@ fn done<T: std::fmt::Debug>(result: Result<T, scep_server::Error>) -> String {
 }
 
 async fn endpoint(job: &Job, steps: &Arc<Steps>) -> Endpoint {
-    let store = SteppedStore { store: job.place.open().await, steps: Arc::clone(steps) };
+    let store = SteppedStore::new(job.place.open().await, steps);
     let pki = Pki::shared();
     let issuer = Issuer::new(pki.ca.clone(), provider().digest, NOW).unwrap();
     let ca_key = SteppedKey::new("rsa2048-ca", "for the CA", job.ca_key, steps);

@@ -5,13 +5,17 @@ use std::fmt;
 use std::time::Duration;
 
 use scep_store::outbox::Attempted;
-use scep_store::{Begun, EndpointId, EnrolmentStore, Outcome};
+use scep_store::{Begin, Begun, EndpointId, EnrolmentStore, Outcome};
 
 use super::child::Place;
-use super::world;
+use super::events::Events;
+use super::passwords::Passwords;
+use super::{Victim, looks_at_all, world};
 
 #[derive(Default)]
 pub(crate) struct Journal {
+    passwords: Passwords,
+    events: Events,
     /// Commits that were tried, by serial number.
     tried: BTreeMap<u64, Tried>,
     /// Serial numbers of commits that were answered.
@@ -32,32 +36,43 @@ struct Tried {
     challenge: u64,
     csr: u64,
     limited: bool,
+    counted: bool,
     round: u64,
 }
 
 impl Journal {
     pub(crate) fn note(&mut self, line: &str) {
+        if let Some(cause) = line.strip_prefix("panic ") {
+            panic!("in the child: {cause}");
+        }
         let words: Vec<&str> = line.split(' ').collect();
         let number = |word: &str| word.parse::<u64>().unwrap();
         match words.as_slice() {
             ["open"] => {}
-            ["try", challenge, csr, serial, limited] => {
+            ["try", challenge, csr, serial, limited, counted] => {
                 let (challenge, csr) = (number(challenge), number(csr));
-                let tried = Tried { challenge, csr, limited: *limited == "1", round: self.rounds };
+                let (limited, counted) = (*limited == "1", *counted == "1");
+                let tried = Tried { challenge, csr, limited, counted, round: self.rounds };
                 self.tried.insert(number(serial), tried);
             }
             ["done", serial] => assert!(self.done.insert(number(serial)), "{line}"),
             ["crl", number_of] => {
                 assert!(self.crl_numbers.insert(number(number_of)), "{line} was given before");
             }
+            [word @ ("record" | "recorded"), task, first, count] => {
+                let numbers = [number(task), number(first), number(count)];
+                self.events.note(self.rounds, word, numbers);
+            }
+            [word, challenge] => self.passwords.note(self.rounds, word, number(challenge)),
             _ => panic!("{line}"),
         }
     }
 
     /// Holds the database against all that was said.
-    pub(crate) fn check(&mut self, place: &Place, round: u64) {
+    pub(crate) fn check(&mut self, place: &Place, round: u64, victim: Victim) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            place.wait_until_alone().await;
             let store = place.open().await;
             self.look(store.as_ref(), round).await;
             let issued: BTreeSet<u64> = self.issued.values().copied().collect();
@@ -66,7 +81,9 @@ impl Journal {
             self.unanswered = (issued.len() - self.done.len()) as u64;
             self.check_challenges(store.as_ref(), round).await;
             self.check_notices(store.as_ref(), round).await;
-            self.check_device(store.as_ref(), round).await;
+            self.check_limits(store.as_ref(), round).await;
+            self.passwords.check(store.as_ref(), round, &self.issued).await;
+            self.events.check(store.as_ref(), round, victim).await;
             let number = store.next_crl_number(&world::issuer()).await.unwrap();
             assert!(
                 self.crl_numbers.last().is_none_or(|last| number > *last),
@@ -164,27 +181,20 @@ impl Journal {
         assert_eq!(self.delivered, with_notice.copied().collect());
     }
 
-    /// The round's device has no more room than what was issued to it leaves.
-    async fn check_device(&self, store: &dyn EnrolmentStore, round: u64) {
-        let of_device =
-            |serial: &&u64| self.tried[*serial].limited && self.tried[*serial].round == round;
-        let issued = self.issued.values().filter(of_device).count() as u32;
-        // Refusals count too, so there may be less room than issued certificates leave, and never more.
-        let mut held = Vec::new();
-        loop {
-            let begin = world::request(u64::MAX / 4 + held.len() as u64, 0, "device");
-            let begin = begin.with_device_limit(world::device(round));
-            match store.begin(&begin, world::check_time_of(round)).await.unwrap() {
-                Begun::Fresh(reservation) => held.push(reservation),
-                Begun::RateLimited { .. } => break,
-                other => panic!("{other:?}"),
-            }
-        }
-        let room = held.len() as u32;
-        assert!(room <= world::DEVICE_LIMIT - issued, "room for {room} beside {issued}");
-        for reservation in held {
-            store.release(reservation, world::check_time_of(round)).await.unwrap();
-        }
+    /// The round's device and allowance have no more room than what was issued leaves. There may be less: what was refused
+    /// counts too, and of an allowance what was dropped.
+    async fn check_limits(&self, store: &dyn EnrolmentStore, round: u64) {
+        let issued = |counts: fn(&Tried) -> bool| {
+            let issued = self.issued.values().map(|serial| &self.tried[serial]);
+            issued.filter(|tried| tried.round == round && counts(tried)).count() as u32
+        };
+        let (limited, counted) = (issued(|tried| tried.limited), issued(|tried| tried.counted));
+        let by_device = |begin: Begin| begin.with_device_limit(world::device(round));
+        let free = room(store, round, by_device, world::DEVICE_LIMIT).await;
+        assert!(free + limited <= world::DEVICE_LIMIT, "device: {free} beside {limited}");
+        let by_allowance = |begin: Begin| begin.with_endpoint_allowance(world::allowance(round));
+        let free = room(store, round, by_allowance, world::ALLOWANCE).await;
+        assert!(free + counted <= world::ALLOWANCE, "allowance: {free} beside {counted}");
     }
 
     /// Whether the children were killed in the middle of something.
@@ -193,9 +203,28 @@ impl Journal {
     }
 }
 
-/// Looking at all rounds in each would take the square of their number.
-fn looks_at_all(round: u64) -> bool {
-    (round + 1).is_multiple_of(50)
+/// How many more requests a limit of `most` admits, as far as one too many; they are all given up again.
+async fn room(
+    store: &dyn EnrolmentStore,
+    round: u64,
+    limited: impl Fn(Begin) -> Begin,
+    most: u32,
+) -> u32 {
+    let now = world::check_time_of(round);
+    let mut held = Vec::new();
+    for number in 0..=u64::from(most) {
+        let begin = limited(world::request(u64::MAX / 4 + number, 0, "room"));
+        match store.begin(&begin, now).await.unwrap() {
+            Begun::Fresh(reservation) => held.push(reservation),
+            Begun::RateLimited { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let room = held.len() as u32;
+    for reservation in held {
+        store.release(reservation, now).await.unwrap();
+    }
+    room
 }
 
 impl fmt::Display for Journal {
@@ -204,10 +233,12 @@ impl fmt::Display for Journal {
             (self.tried.len(), self.done.len(), self.crl_numbers.len());
         write!(
             f,
-            "{} kills: {tried} commits tried, {done} answered, {} stand unanswered, {} notices, {crl_numbers} CRL numbers",
+            "{} kills: {tried} commits tried, {done} answered, {} stand unanswered, {} notices, {crl_numbers} CRL numbers, {} passwords, {} events",
             self.rounds,
             self.unanswered,
-            self.delivered.len()
+            self.delivered.len(),
+            self.passwords.count(),
+            self.events.count()
         )
     }
 }

@@ -1,14 +1,19 @@
 //! Nodes and servers that are killed at random moments: afterwards nothing is lost that was answered, and nothing is there twice.
 //!
-//! A child enrols and says what it does; the parent kills it, opens the database itself, and holds it against what the child
+//! A child enrols, mints passwords, records events and says what it does; the parent kills it, opens the database itself, and holds it against what the child
 //! said. `SCEP_STORE_KILLS` is how often (default 50), `SCEP_STORE_SEED` repeats a run.
 
+mod alone;
 mod child;
+mod events;
 mod journal;
+mod passwords;
 mod random;
 mod world;
 
+use std::any::Any;
 use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -85,21 +90,53 @@ fn kill_repeatedly(test: &str, place: &Place, victim: Victim, mut crash: impl Fn
     let mut journal = Journal::default();
     for round in 0..kills {
         let job = Job { place: place.clone(), round, seed: random.next() };
-        let (mut child, lines) = start(test, &job);
-        journal.note(&lines.recv_timeout(PATIENCE).unwrap());
-        thread::sleep(Duration::from_micros(random.below(40_000)));
-        if victim != Victim::Node {
-            crash();
-            // The node that lived on finds its way back.
-            thread::sleep(Duration::from_micros(random.below(20_000)));
+        let survived = catch_unwind(AssertUnwindSafe(|| {
+            kill_once(test, &job, victim, (&mut random, &mut journal), &mut crash);
+            journal.check(place, round, victim);
+        }));
+        if let Err(cause) = survived {
+            let cause = cause_of(cause.as_ref());
+            panic!(
+                "{test}, round {round} of SCEP_STORE_SEED={seed}: {cause}; until then {journal}"
+            );
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        lines.iter().for_each(|line| journal.note(&line));
-        journal.check(place, round);
     }
     println!("{victim:?}: {journal}");
-    assert!(journal.is_worth_something());
+    assert!(journal.is_worth_something(), "SCEP_STORE_SEED={seed}: {journal}");
+}
+
+/// A child works for a moment, and then it is killed, or the server and then the child.
+fn kill_once(
+    test: &str,
+    job: &Job,
+    victim: Victim,
+    (random, journal): (&mut Random, &mut Journal),
+    crash: &mut impl FnMut(),
+) {
+    let (mut child, lines) = start(test, job);
+    let opened = lines.recv_timeout(PATIENCE);
+    journal.note(&opened.unwrap_or_else(|error| panic!("the child did not begin: {error}")));
+    thread::sleep(Duration::from_micros(random.below(40_000)));
+    if victim != Victim::Node {
+        crash();
+        // The node that lived on finds its way back.
+        thread::sleep(Duration::from_micros(random.below(20_000)));
+    }
+    child.kill().unwrap();
+    let ended = child.wait().unwrap();
+    lines.iter().for_each(|line| journal.note(&line));
+    assert_eq!(ended.code(), None, "the child ended by itself");
+}
+
+/// What a panic said: the runner prints no more than the last one.
+fn cause_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
+}
+
+/// Looking at all rounds in each would take the square of their number.
+fn looks_at_all(round: u64) -> bool {
+    (round + 1).is_multiple_of(50)
 }
 
 /// A child, and the lines it prints.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use scep_store::{
-    Begin, CertificateId, ChallengeUse, DeviceLimit, EndpointId, NewCertificate, NewNotice,
-    NoticeBody, RequestId, SerialNumber, Sha256, Submission, Terms, TransactionId, TransactionKey,
+    Allowance, Begin, CertificateId, ChallengeUse, DeviceLimit, EndpointId, NewCertificate,
+    NewNotice, NoticeBody, OneTimePassword, Operator, PasswordBinding, PasswordFacts, PasswordId,
+    PasswordVerifier, RequestId, SerialNumber, Sha256, Submission, Terms, TransactionId,
+    TransactionKey,
 };
 use scep_types::{Basis, UnixTime};
 
@@ -14,6 +16,10 @@ pub(crate) const CSRS: u64 = 3;
 pub(crate) const CHALLENGES: u64 = 60;
 /// Certificates of a device in its window, which is longer than the test.
 pub(crate) const DEVICE_LIMIT: u32 = 20;
+/// Certificates that a round may have of its allowance, in a window that is longer than the test.
+pub(crate) const ALLOWANCE: u32 = 15;
+/// One-time passwords of a round that may be live at a time.
+pub(crate) const LIVE_PASSWORDS: usize = 10;
 
 /// The time at which a round works: all leases of the rounds before have ended.
 pub(crate) fn time_of(round: u64) -> UnixTime {
@@ -37,7 +43,7 @@ pub(crate) fn request(challenge: u64, csr: u64, attempt: &str) -> Begin {
             .unwrap(),
     };
     let terms = Terms::new(Duration::from_secs(30), Duration::from_secs(60)).unwrap();
-    let used = ChallengeUse { key: digest(b'k', challenge), remember_until: time_of(1_000_000) };
+    let used = ChallengeUse { key: digest(b'k', challenge), remember_until: the_end() };
     Begin::new(RequestId { transaction, submission }, terms).with_challenge(used)
 }
 
@@ -47,8 +53,47 @@ pub(crate) fn device(round: u64) -> DeviceLimit {
     DeviceLimit::new(digest(b'd', round), DEVICE_LIMIT, window).unwrap()
 }
 
+/// What all requests of a round that count may have together.
+pub(crate) fn allowance(round: u64) -> Allowance {
+    let window = Duration::from_secs(100_000_000);
+    Allowance::new(digest(b'a', round), ALLOWANCE, window).unwrap()
+}
+
+/// Every third challenge is that of a one-time password.
+pub(crate) fn is_password(challenge: u64) -> bool {
+    challenge.is_multiple_of(3)
+}
+
+/// The password of such a challenge. Each round has an endpoint of its own for its passwords, so that few are on its shelf.
+pub(crate) fn password(challenge: u64) -> OneTimePassword {
+    OneTimePassword {
+        key: digest(b'k', challenge),
+        facts: PasswordFacts {
+            id: PasswordId::new(&challenge.to_string()).unwrap(),
+            endpoint: shelf(challenge / CHALLENGES),
+            minted_at: time_of(0),
+            expires: the_end(),
+            minted_by: Operator::new("ann").unwrap(),
+            binding: PasswordBinding::default(),
+        },
+        verifier: PasswordVerifier { salt: [7; 16], hash: digest(b'h', challenge) },
+        sealed: None,
+        withdrawn: None,
+    }
+}
+
+/// Where the passwords of a round are.
+pub(crate) fn shelf(round: u64) -> EndpointId {
+    EndpointId::new(&format!("passwords-{round}")).unwrap()
+}
+
+/// No test comes so far.
+fn the_end() -> UnixTime {
+    time_of(1_000_000)
+}
+
 pub(crate) fn certificate(serial: u64) -> NewCertificate {
-    let not_after = time_of(1_000_000);
+    let not_after = the_end();
     let der = format!("certificate {serial}");
     let basis = Basis::SignedChallenge("kill".into());
     NewCertificate::new(certificate_id(serial), der.as_bytes(), issuer(), not_after, basis).unwrap()
