@@ -9,6 +9,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::{StatusCode, header};
 use scep_ca::{Crl, CrlBuilder, RevocationReason, RevokedCertificate, Serial};
+use scep_store::Sha256;
 use scep_types::UnixTime;
 use tokio::sync::Mutex;
 
@@ -16,12 +17,15 @@ use crate::endpoint::Inner;
 use crate::pipeline::signed;
 use crate::{Endpoint, Error, Misconfigured};
 
-/// Publishes the complete CRL of an endpoint's CA (RFC 5280 §5).
+/// Publishes the complete CRL of an endpoint's CA, or of its next one (RFC 5280 §5).
+///
+/// A CRL that the next CA signs before it begins is dated from its beginning, as its certificates are.
 ///
 /// The store says what is revoked and which number is next, so nodes that share a store publish CRLs that differ in
 /// nothing but the moment. It remembers the newest one it made, for [`crl_router`] and for hosts that carry it elsewhere.
 pub struct CrlPublisher {
-    endpoint: Endpoint,
+    /// The endpoint under the CA whose CRL it is.
+    inner: Arc<Inner>,
     validity: Duration,
     latest: NewestCrl,
 }
@@ -40,10 +44,24 @@ impl CrlPublisher {
     /// # Errors
     /// [`Misconfigured::CrlValidity`] for less than a minute.
     pub fn new(endpoint: &Endpoint, validity: Duration) -> Result<Self, Error> {
+        Self::of(endpoint.inner(), validity)
+    }
+
+    /// A publisher of CRLs of the endpoint's next CA; that of the CA before it is another's.
+    ///
+    /// # Errors
+    /// [`Misconfigured::NoNextCa`] unless there is a [`NextAuthority::Issuing`](crate::NextAuthority::Issuing), and as
+    /// [`CrlPublisher::new`].
+    pub fn of_next(endpoint: &Endpoint, validity: Duration) -> Result<Self, Error> {
+        let next = endpoint.inner().successor().ok_or(Misconfigured::NoNextCa)?;
+        Self::of(next, validity)
+    }
+
+    fn of(inner: &Arc<Inner>, validity: Duration) -> Result<Self, Error> {
         if validity < SHORTEST {
             return Err(Misconfigured::CrlValidity { validity }.into());
         }
-        Ok(Self { endpoint: endpoint.clone(), validity, latest: NewestCrl::default() })
+        Ok(Self { inner: Arc::clone(inner), validity, latest: NewestCrl::default() })
     }
 
     /// Makes and signs a CRL of everything that is revoked; the newest one made stands.
@@ -52,11 +70,15 @@ impl CrlPublisher {
     /// [`Error::Store`], [`Error::Certificate`] if the CA may not sign CRLs, and what a key can fail with. The CRL before
     /// it stands then.
     pub async fn publish(&self, now: UnixTime) -> Result<Crl, Error> {
-        let inner = self.endpoint.inner();
-        let crl = make(inner, self.validity, now).await?;
-        tracing::info!(endpoint = %inner.id, number = crl.number(), "a CRL was published");
+        let crl = make(&self.inner, self.validity, now).await?;
+        tracing::info!(endpoint = %self.inner.id, number = crl.number(), "a CRL was published");
         self.latest.replace(&crl);
         Ok(crl)
+    }
+
+    /// SHA-256 of the key of the CA whose CRLs they are.
+    pub(crate) fn issuer_key(&self) -> Sha256 {
+        self.inner.issuer_key
     }
 
     /// The newest CRL that this publisher made.
@@ -76,7 +98,8 @@ impl CrlPublisher {
 impl fmt::Debug for CrlPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CrlPublisher")
-            .field("endpoint", self.endpoint.id())
+            .field("endpoint", &self.inner.id)
+            .field("issuer", self.inner.config.authority.ca.issuer.certificate().subject())
             .field("validity", &self.validity)
             .field("latest", &self.latest())
             .finish()
@@ -118,13 +141,14 @@ async fn make(inner: &Arc<Inner>, validity: Duration, now: UnixTime) -> Result<C
     let store = &inner.config.host.store;
     let revoked = store.revoked(&inner.issuer_key).await?;
     let number = store.next_crl_number(&inner.issuer_key).await?;
-    let next_update = now.plus(validity);
+    let this_update = inner.dated(now);
+    let next_update = this_update.plus(validity);
     let prepare = move |inner: &Inner| {
         let mut builder = CrlBuilder::new();
         for entry in &revoked {
             builder.revoke(line(entry)?)?;
         }
-        Ok(builder.prepare(number, now, next_update, &inner.config.authority.ca.issuer)?)
+        Ok(builder.prepare(number, this_update, next_update, &inner.config.authority.ca.issuer)?)
     };
     let crl = signed(inner, &inner.config.authority.ca.signing, prepare).await?;
     inner.crl.replace(&crl);

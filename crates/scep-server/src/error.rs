@@ -281,6 +281,22 @@ pub enum Misconfigured {
     /// The certificate of the next CA's RA at this position, counted from 0, was not issued by it.
     #[error("certificate {0} of the next RA was not issued by the next CA")]
     NextRa(usize),
+    /// The next CA, which is to issue, cannot.
+    #[error("the next CA: {0}")]
+    Next(Box<Self>),
+    /// The next CA has the key of the current one, so that nothing tells their certificates apart.
+    #[error("the next CA has the key of the current one")]
+    NextSameKey,
+    /// No key opens requests to the next CA, so that nobody can ask it.
+    #[error("no key opens requests to the next CA")]
+    NextNoRecipient,
+    /// Requests to the next CA and to the current one cannot be told apart: issuer and serial number of whom they are
+    /// encrypted to are the same.
+    #[error("a recipient of the next CA has issuer and serial number of a current one")]
+    NextSameRecipient,
+    /// CRLs of a next CA that there is none of, or that only is made known.
+    #[error("there is no next CA that issues")]
+    NoNextCa,
     /// GetCACert would hide the RA.
     #[error("the CA's certificate alone would hide the RA")]
     HiddenRa,

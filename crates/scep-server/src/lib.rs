@@ -40,6 +40,9 @@
 //! digits, for one enrolment, bound to names if whoever mints it says so. The store keeps a salted hash; where no key of the CA or RA
 //! can decrypt, also the password, sealed by a [`SealingKey`](scep_types::SealingKey) of the host, to open requests by it.
 //!
+//! *Rollover.* With [`NextAuthority::Issuing`] an endpoint has two CAs, and a request is under the one it was encrypted to:
+//! same mode, same limits, same store, but that CA's key, RA, profiles and CRL ([`CrlPublisher::of_next`]).
+//!
 //! *Keys.* A key at hand signs on a bounded [`WorkerPool`], never on the threads of the runtime; one elsewhere is a
 //! [`Signer`], and what it answers is verified. *Retries.* The same request again (transaction, signer's key, CSR) gets
 //! the same certificate in a fresh answer, even if its challenge has ended since. *Overload.* A request that finds no

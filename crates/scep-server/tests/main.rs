@@ -24,6 +24,8 @@ mod intune_outbox;
 mod intune_revocation;
 mod limits;
 mod manual;
+mod next_ca;
+mod next_ca_queries;
 mod one_time;
 mod passwords;
 mod pool;

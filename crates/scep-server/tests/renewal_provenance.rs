@@ -9,6 +9,7 @@ use scep_store::{
 };
 use scep_types::{Certificate, DigestAlgorithm, Name, oid};
 
+use crate::next_ca;
 use crate::support::device::{Device, MessageKind, granted};
 use crate::support::forge::fail_info;
 use crate::support::intune::{Intune, intune};
@@ -23,9 +24,17 @@ struct World {
     /// Why the mode refuses whoever has nothing for it.
     by_mode: &'static str,
     renewal: RenewalPolicy,
+    /// Whether the endpoint `test` has a next CA that issues already.
+    takes_over: TakesOver,
     device: Device,
     own: Certificate,
     revoked: Certificate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TakesOver {
+    Nobody,
+    Next,
 }
 
 /// What someone comes with to which server, and as what its PKCSReq is judged; its RenewalReq can be nothing else than it says.
@@ -57,6 +66,16 @@ const ROWS: &[Row] = &[
     }),
     ("a certificate of our CA that was issued elsewhere", Enrolment, |world| {
         world.comes_with(&leaf().issued_by(&Template::ca()))
+    }),
+    ("a certificate of the next CA that was issued elsewhere", Enrolment, |world| {
+        world.comes_with(&leaf().issued_by(&next_ca::ca()))
+    }),
+    ("one of the next CA, with the serial number of ours", Enrolment, |world| {
+        world.comes_with(&leaf().issued_by_as(&next_ca::ca(), world.own.serial()))
+    }),
+    ("a certificate of another CA of the next one's name", Enrolment, |world| {
+        let namesake = Template { key: "rsa2048-anchor", ..next_ca::ca() };
+        world.comes_with(&leaf().issued_by(&namesake))
     }),
     ("a certificate of its own making", Enrolment, |world| {
         (world.server(|_| ()), Device { challenge: None, ..world.device.clone() })
@@ -109,6 +128,8 @@ const ROWS: &[Row] = &[
     }),
 ];
 
+const RENEWS: RenewalPolicy = RenewalPolicy::AllowIssuedByUs { grace: Duration::ZERO };
+
 /// What Intune's endpoint takes as little as all of that.
 const GOOD: Row = ("a good certificate of ours", Renewal, |world| world.comes_with(&world.own));
 
@@ -116,8 +137,7 @@ const GOOD: Row = ("a good certificate of ours", Renewal, |world| world.comes_wi
 #[tokio::test]
 async fn what_did_not_come_from_here_or_is_not_good_any_more_renews_nothing() {
     for (mode, by_mode) in [(static_password(), "password"), (signed(), "malformed")] {
-        let renewal = RenewalPolicy::AllowIssuedByUs { grace: Duration::ZERO };
-        let world = World::of(mode, by_mode, renewal).await;
+        let world = World::of(mode, by_mode, RENEWS).await;
         for row in ROWS {
             world.gets_nothing(row).await;
         }
@@ -126,12 +146,31 @@ async fn what_did_not_come_from_here_or_is_not_good_any_more_renews_nothing() {
     }
 }
 
+// R-5.1-01, R-2.3-09
+#[tokio::test]
+async fn nor_does_it_under_the_next_ca_by_a_message_to_either() {
+    for (mode, by_mode) in [(static_password(), "password"), (signed(), "malformed")] {
+        let world = World { takes_over: TakesOver::Next, ..World::of(mode, by_mode, RENEWS).await };
+        for row in ROWS {
+            world.gets_nothing(row).await;
+        }
+        let (server, device) = GOOD.2(&world);
+        for (ca, id) in next_ca::both(&server).await.iter().zip(["current", "next"]) {
+            let new = granted(device.clone().transaction(id).enrol_at(&server, ca).await);
+            assert_eq!(new.issuer(), ca.issuer().subject());
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_certificate_renews_under_intune_and_the_service_is_not_asked() {
     let service = Intune::new();
-    let world = World::of(intune(&service), "challenge_missing", RenewalPolicy::Deny).await;
-    for row in ROWS.iter().chain([&GOOD]) {
-        world.gets_nothing(row).await;
+    for takes_over in [TakesOver::Nobody, TakesOver::Next] {
+        let world = World::of(intune(&service), "challenge_missing", RenewalPolicy::Deny).await;
+        let world = World { takes_over, ..world };
+        for row in ROWS.iter().chain([&GOOD]) {
+            world.gets_nothing(row).await;
+        }
     }
     assert_eq!(service.counts(), [0, 0, 0]);
 }
@@ -156,13 +195,17 @@ impl World {
         let issuer = Sha256::from_digest(&issuer).unwrap();
         let id = CertificateId { issuer, serial: SerialNumber::new(revoked.serial()).unwrap() };
         enrolling.store.revoke(&id, Revocation { at: NOW, reason: 1 }).await.unwrap();
-        Self { store: enrolling.store, mode, by_mode, renewal, device, own, revoked }
+        let takes_over = TakesOver::Nobody;
+        Self { store: enrolling.store, mode, by_mode, renewal, takes_over, device, own, revoked }
     }
 
     fn server(&self, configure: impl FnOnce(&mut EndpointConfig)) -> Server {
         Server::on_store(self.store.clone(), self.mode.clone(), |config| {
             config.renewal = self.renewal;
             config.signer_binding = SignerBinding::Any; // nothing else is to stop a PKCSReq
+            if self.takes_over == TakesOver::Next {
+                config.next = Some(next_ca::next());
+            }
             configure(config);
         })
     }
@@ -184,10 +227,19 @@ impl World {
     /// Refused by RenewalReq and by PKCSReq, and nothing is issued.
     async fn gets_nothing(&self, (what, judged_as, comes): &Row) {
         let before = self.store.usage().unwrap().certificates;
-        for (message, id) in [(MessageKind::Renew, "renewal"), (MessageKind::Enrol, "enrolment")] {
+        let asked: &[usize] = match self.takes_over {
+            TakesOver::Nobody => &[0],
+            TakesOver::Next => &[0, 1],
+        };
+        let messages = [(MessageKind::Renew, "renewal"), (MessageKind::Enrol, "enrolment")];
+        for (asked, (message, id)) in asked.iter().flat_map(|ca| messages.map(|kind| (*ca, kind))) {
             let (server, device) = comes(self);
-            let device = device.message(message).transaction(id);
-            let answer = server.post(device.ask(&server).message).await;
+            let device = device.message(message).transaction(&format!("{id} {asked}"));
+            let ca = match asked {
+                0 => server.ca(),
+                _ => server.next_ca().await.ca().clone(),
+            };
+            let answer = server.post(device.ask_ca(&ca, &device.csr()).message).await;
             let last = server.last();
             assert_eq!((answer.status.as_u16(), last.outcome), (200, "refused"), "{what}");
             let reason = self.reason(message, *judged_as);

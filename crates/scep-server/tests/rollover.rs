@@ -16,7 +16,8 @@ fn next_ca() -> Template {
 
 fn next() -> NextAuthority {
     let ra = Template { common_name: "Next RA", key: "rsa2048-signer", ..Template::ra() };
-    NextAuthority { ca: next_ca().self_signed(), ra: vec![ra.issued_by(&next_ca())] }
+    let (ca, ra) = (next_ca().self_signed(), vec![ra.issued_by(&next_ca())]);
+    NextAuthority::Announced { ca, ra }
 }
 
 const TARGET: &str = "/scep?operation=GetNextCACert";
@@ -32,7 +33,7 @@ async fn the_next_ca_is_handed_out_signed_by_the_current_one() {
     assert_eq!(answer.header("content-type"), Some("application/x-x509-next-ca-cert"));
     let policy = AlgorithmPolicy::Modern;
     let told = NextCa::verify(answer.body, &server.ca(), &provider(), policy).unwrap();
-    let NextAuthority { ca, ra } = next;
+    let NextAuthority::Announced { ca, ra } = next else { panic!("only announced") };
     assert_eq!(told.ca().certificates(), [ra[0].clone(), ca.clone()]);
     assert_eq!(told.ca().issuer(), &ca);
     assert_eq!(told.ca().encryption(), &ra[0]);
@@ -66,7 +67,8 @@ async fn without_a_next_ca_it_is_not_offered() {
 fn what_is_no_ca_or_over_or_another_s_ra_is_no_next_ca() {
     let expired = Template { not_after: (2026, 2, 1), ..next_ca() };
     let signs_nothing = Template { usages: RA_USAGES.to_vec(), ..next_ca() };
-    let of_ca = |template: &Template| NextAuthority { ca: template.self_signed(), ra: Vec::new() };
+    let announced = |ca, ra| NextAuthority::Announced { ca, ra };
+    let of_ca = |template: &Template| announced(template.self_signed(), Vec::new());
     let leaf = Template { ca: false, ..next_ca() };
     let stranger = Template { key: "p256-ca", ..Template::ca() };
     for (next, defect) in [
@@ -74,7 +76,7 @@ fn what_is_no_ca_or_over_or_another_s_ra_is_no_next_ca() {
         (of_ca(&signs_nothing), Misconfigured::NextCa(Incompatibility::LacksKeyCertSign)),
         (of_ca(&expired), Misconfigured::NextCa(Incompatibility::NotValid(NOW))),
         (
-            NextAuthority { ra: vec![Template::ra().issued_by(&stranger)], ..next() },
+            announced(next_ca().self_signed(), vec![Template::ra().issued_by(&stranger)]),
             Misconfigured::NextRa(0),
         ),
     ] {

@@ -44,16 +44,22 @@ pub struct RegistrationAuthority {
     pub earlier: Vec<Self>,
 }
 
-/// The CA that takes over from this one, as GetNextCACert tells of it (RFC 8894 §4.7).
-///
-/// It is made known, and no more: a request that is encrypted to it already is refused like any that is for others, until
-/// the endpoint is built anew with it.
+/// The CA that takes over from this one: GetNextCACert hands out its certificates (RFC 8894 §4.7).
 #[derive(Debug, Clone)]
-pub struct NextAuthority {
-    /// Its certificate; it may begin in the future.
-    pub ca: Certificate,
-    /// The certificates of its RA; empty if it is its own.
-    pub ra: Vec<Certificate>,
+pub enum NextAuthority {
+    /// It is made known, and no more: a request that is encrypted to it already is refused like any that is for others,
+    /// until the endpoint is built anew with it.
+    Announced {
+        /// Its certificate; it may begin in the future.
+        ca: Certificate,
+        /// The certificates of its RA; empty if it is its own.
+        ra: Vec<Certificate>,
+    },
+    /// It issues already to whoever encrypts to it (RFC 8894 §5.1), by the endpoint's one mode, limits and store.
+    ///
+    /// It may begin in the future, so its [`Issuer`] is checked at that moment; what it signs before is dated from
+    /// there, since nothing is valid before its issuer is. Its profiles name its own CRL, not that of the CA before it.
+    Issuing(Authority),
 }
 
 /// A certificate that requests are encrypted to, and its key.
@@ -132,7 +138,14 @@ impl RegistrationAuthority {
 impl NextAuthority {
     /// What is handed out, the RA first.
     pub(crate) fn certificates(&self) -> Vec<&Certificate> {
-        self.ra.iter().chain([&self.ca]).collect()
+        match self {
+            Self::Announced { ca, ra } => ra.iter().chain([ca]).collect(),
+            Self::Issuing(authority) => {
+                let ca = authority.ca.issuer.certificate();
+                let ra = authority.ra.certificates().filter(|certificate| *certificate != ca);
+                ra.chain([ca]).collect()
+            }
+        }
     }
 }
 

@@ -7,12 +7,11 @@ use scep_ca::{CertificateRole, Incompatibility, incompatibilities};
 use scep_proto::server::Unmet;
 use scep_store::{NewNotice, NoticeBody, Terms};
 use scep_types::{
-    AlgorithmPolicy, BasicConstraints, Certificate, CryptoProvider, KeyKind, KeyUsage, UnixTime,
+    AlgorithmPolicy, BasicConstraints, Certificate, CryptoProvider, KeyKind, UnixTime,
 };
 
 use super::{
-    Authority, CaCertificateShape, EndpointConfig, Mode, NextAuthority, RenewalPolicy,
-    SignerBinding,
+    Authority, CaCertificateShape, EndpointConfig, Mode, RenewalPolicy, SignerBinding, check_next,
 };
 use crate::{IntuneMode, Misconfigured};
 
@@ -22,6 +21,13 @@ use crate::{IntuneMode, Misconfigured};
 pub enum Warning {
     /// Some devices will not get along with a certificate.
     Certificate {
+        /// What the certificate is for.
+        role: CertificateRole,
+        /// What it has or lacks.
+        found: Incompatibility,
+    },
+    /// So it is with a certificate of the next CA, or of its RA.
+    NextCertificate {
         /// What the certificate is for.
         role: CertificateRole,
         /// What it has or lacks.
@@ -37,6 +43,9 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate { role, found } => write!(f, "certificate of {role:?}: {found}"),
+            Self::NextCertificate { role, found } => {
+                write!(f, "the next CA: certificate of {role:?}: {found}")
+            }
             Self::Family(unmet) => write!(f, "its devices lack {unmet:?}"),
             Self::Algorithms(AlgorithmPolicy::Modern) => f.write_str("strong algorithms only"),
             Self::Algorithms(AlgorithmPolicy::Legacy) => f.write_str("SHA-1 and 3DES are taken"),
@@ -53,12 +62,11 @@ pub(super) fn check(config: &EndpointConfig, now: UnixTime) -> Result<Vec<Warnin
     check_mode(config)?;
     check_keys(&config.authority)?;
     check_openers(config)?;
-    if let Some(next) = &config.next {
-        check_next(next, &config.host.provider, now)?;
-    }
+    let next = config.next.as_ref().map(|next| check_next::check(next, config, now));
     check_issuance(&config.authority, &config.host.provider, now)?;
     check_shape(config)?;
     let mut warnings = check_certificates(&config.authority, now)?;
+    warnings.extend(next.transpose()?.unwrap_or_default());
     if config.algorithms > AlgorithmPolicy::Modern {
         warnings.push(Warning::Algorithms(config.algorithms));
     }
@@ -109,7 +117,7 @@ fn check_intune(mode: &IntuneMode) -> Result<(), Misconfigured> {
 const CHALLENGE_LIFE: Duration = Duration::from_secs(60 * 60);
 
 /// Each private key is that of its certificate, and recipients can decrypt.
-fn check_keys(authority: &Authority) -> Result<(), Misconfigured> {
+pub(super) fn check_keys(authority: &Authority) -> Result<(), Misconfigured> {
     let Authority { ca, ra, .. } = authority;
     if ca.signing.spki() != ca.issuer.certificate().spki() {
         return Err(Misconfigured::Key(CertificateRole::CaBehindRa));
@@ -152,31 +160,8 @@ fn check_openers(config: &EndpointConfig) -> Result<(), Misconfigured> {
     }
 }
 
-/// The next CA is one, is not over, and issued its RA.
-fn check_next(
-    next: &NextAuthority,
-    provider: &CryptoProvider,
-    now: UnixTime,
-) -> Result<(), Misconfigured> {
-    let NextAuthority { ca, ra } = next;
-    let lacks_usage = ca.key_usage().is_some_and(|usage| !usage.contains(KeyUsage::KEY_CERT_SIGN));
-    if ca.basic_constraints() != BasicConstraints::Ca {
-        return Err(Misconfigured::NextCa(Incompatibility::NotCa));
-    }
-    if lacks_usage {
-        return Err(Misconfigured::NextCa(Incompatibility::LacksKeyCertSign));
-    }
-    if ca.validity().not_after < now {
-        return Err(Misconfigured::NextCa(Incompatibility::NotValid(now)));
-    }
-    match ra.iter().position(|ra| !is_issued_by(ra, ca, provider)) {
-        Some(position) => Err(Misconfigured::NextRa(position)),
-        None => Ok(()),
-    }
-}
-
 /// The RA that is handed out is the CA or was issued by it, and each certificate of the chain by the next.
-fn check_issuance(
+pub(super) fn check_issuance(
     authority: &Authority,
     provider: &CryptoProvider,
     now: UnixTime,
@@ -199,7 +184,7 @@ fn check_issuance(
     Ok(())
 }
 
-fn is_issued_by(
+pub(super) fn is_issued_by(
     certificate: &Certificate,
     issuer: &Certificate,
     provider: &CryptoProvider,
@@ -220,7 +205,10 @@ fn check_shape(config: &EndpointConfig) -> Result<(), Misconfigured> {
     }
 }
 
-fn check_certificates(authority: &Authority, now: UnixTime) -> Result<Vec<Warning>, Misconfigured> {
+pub(super) fn check_certificates(
+    authority: &Authority,
+    now: UnixTime,
+) -> Result<Vec<Warning>, Misconfigured> {
     let mut warnings = Vec::new();
     for (certificate, role) in roles(authority) {
         let found = incompatibilities(certificate, role, now).into_iter();

@@ -28,7 +28,7 @@ pub struct EndpointConfig {
     pub algorithms: AlgorithmPolicy,
     /// CA, RA and profiles.
     pub authority: Authority,
-    /// The CA that takes over; without one, GetNextCACert is not offered.
+    /// The CA that takes over, and whether it issues already; without one, GetNextCACert is not offered.
     pub next: Option<NextAuthority>,
     /// Who may ask for certificates and CRLs by message; nobody unless said otherwise.
     pub queries: QueryPolicy,
@@ -182,7 +182,7 @@ pub enum SignerBinding {
 
 /// Who may ask for certificates and CRLs by message, with GetCert and GetCRL (RFC 8894 §4.5, §4.6).
 ///
-/// Whoever may gets any certificate that this CA issued and whose Intune notification, if there is one, arrived; and the
+/// Whoever may gets any certificate that this CA, or the next one, issued and whose Intune notification, if there is one, arrived; and the
 /// CRL, if it has no more than 256 KiB: a larger one is what [`crl_router`](crate::crl_router) is for. Unless a
 /// [`CrlPublisher`](crate::CrlPublisher) made one that is still good, one is made for the purpose, and handed out for up to
 /// half an hour.
@@ -191,7 +191,7 @@ pub enum QueryPolicy {
     /// Nobody.
     #[default]
     Deny,
-    /// Whoever signs with a certificate that this CA issued, which is valid and not revoked.
+    /// Whoever signs with a certificate that this CA, or the next one, issued, which is valid and not revoked.
     Holders,
     /// Anybody, with any key.
     Anyone,

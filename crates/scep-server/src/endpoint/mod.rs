@@ -1,17 +1,20 @@
 mod allowances;
 mod authority;
 mod check;
+mod check_next;
 mod config;
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use scep_ca::Admitted;
 use scep_proto::server::Unmet;
 use scep_proto::{Capabilities, write_ca_certificates, write_next_ca_certificates};
 use scep_store::{DeviceLimit, EndpointId, Sha256, Terms};
 use scep_types::{
-    AlgorithmPolicy, Certificate, CryptoError, CryptoProvider, DigestAlgorithm, UnixTime,
+    AlgorithmPolicy, Authorization, Certificate, CryptoError, CryptoProvider, DigestAlgorithm,
+    Name, UnixTime, VerifiedCsr,
 };
 
 use tokio::sync::{Notify, OnceCell};
@@ -33,11 +36,24 @@ use crate::{Error, Misconfigured};
 
 /// One CA's door: a checked configuration and all that follows from it. Clones share it.
 #[derive(Clone)]
-pub struct Endpoint(Arc<Inner>);
+pub struct Endpoint {
+    inner: Arc<Inner>,
+    front: Arc<Front>,
+}
 
-/// What requests of an endpoint work with.
+/// What an endpoint says of itself.
+struct Front {
+    /// What GetNextCACert answers, once it is signed.
+    next_ca_certificates: OnceCell<Bytes>,
+    capabilities: Capabilities,
+    ca_certificates: (&'static str, Bytes),
+    warnings: Vec<Warning>,
+}
+
+/// What requests to one of an endpoint's CAs work with.
 pub(crate) struct Inner {
     pub(crate) id: EndpointId,
+    /// Whose authority is that CA's.
     pub(crate) config: EndpointConfig,
     pub(crate) terms: Terms,
     /// SHA-256 of the CA's key, under which the store keeps its certificates.
@@ -47,14 +63,19 @@ pub(crate) struct Inner {
     /// What stands beside the issued certificate in an answer.
     pub(crate) reply_chain: Vec<Certificate>,
     /// Wakes the outbox worker.
-    pub(crate) outbox: Notify,
+    pub(crate) outbox: Arc<Notify>,
     /// What GetCRL answers.
     pub(crate) crl: NewestCrl,
-    /// What GetNextCACert answers, once it is signed.
-    next_ca_certificates: OnceCell<Bytes>,
-    capabilities: Capabilities,
-    ca_certificates: (&'static str, Bytes),
-    warnings: Vec<Warning>,
+    /// Which of the endpoint's CAs it is.
+    pub(crate) generation: Generation,
+}
+
+/// Which of an endpoint's CAs.
+pub(crate) enum Generation {
+    /// The one that GetCACert hands out; and the one that takes over, if that issues already.
+    Current { next: Option<Arc<Inner>> },
+    /// The one that takes over, and when it begins.
+    Next { begins: UnixTime },
 }
 
 impl Endpoint {
@@ -70,58 +91,46 @@ impl Endpoint {
         for warning in &warnings {
             tracing::warn!(endpoint = %id, "{warning}");
         }
-        let terms = Terms::new(config.lease, config.replay_window).map_err(Misconfigured::Terms)?;
-        let ca = config.authority.ca.issuer.certificate();
-        let issuer_key = sha256(&config.host.provider, ca.spki())?;
-        if let Some(DeviceAllowance { certificates, window }) = config.device_allowance {
-            DeviceLimit::new(issuer_key, certificates, window)
-                .map_err(Misconfigured::DeviceAllowance)?;
-        }
-        let allowances = Allowances::of(&config)?;
-        Ok(Self(Arc::new(Inner {
-            id,
-            terms,
-            issuer_key,
-            allowances,
-            reply_chain: reply_chain(&config),
-            outbox: Notify::new(),
-            crl: NewestCrl::default(),
+        let front = Front {
             next_ca_certificates: OnceCell::new(),
             capabilities,
             ca_certificates: write_ca_certificates(&handed_out(&config)),
             warnings,
-            config,
-        })))
+        };
+        let outbox = Arc::new(Notify::new());
+        let next = Inner::next(&id, &config, &outbox)?.map(Arc::new);
+        let inner = Inner::new(id, config, outbox, Generation::Current { next })?;
+        Ok(Self { inner: Arc::new(inner), front: Arc::new(front) })
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.id.as_str()
+        self.inner.id.as_str()
     }
 
     /// Its name in the store.
     #[must_use]
     pub fn id(&self) -> &EndpointId {
-        &self.0.id
+        &self.inner.id
     }
 
     /// Under which path the [`router`](crate::router) serves it.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.0.config.path
+        &self.inner.config.path
     }
 
     /// What GetCACaps says (RFC 8894 §3.5.2): what is really served, and no more.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        self.0.capabilities
+        self.front.capabilities
     }
 
     /// What GetCACert answers: media type and body.
     #[must_use]
     pub fn ca_certificates(&self) -> (&'static str, Bytes) {
-        self.0.ca_certificates.clone()
+        self.front.ca_certificates.clone()
     }
 
     /// What GetNextCACert answers, if there is a next CA: signed by the CA's key, the first time it is asked for.
@@ -129,32 +138,112 @@ impl Endpoint {
     /// # Errors
     /// [`Error::Overloaded`], and what a key can fail with.
     pub async fn next_ca_certificates(&self) -> Result<Option<Bytes>, Error> {
-        let Some(next) = &self.0.config.next else { return Ok(None) };
+        let Some(next) = &self.inner.config.next else { return Ok(None) };
         let sign = || async {
-            let _place = self.0.config.host.execution.admit()?;
+            let _place = self.inner.config.host.execution.admit()?;
             let next = next.clone();
-            signed(&self.0, &self.0.config.authority.ca.signing, move |inner| {
+            signed(&self.inner, &self.inner.config.authority.ca.signing, move |inner| {
                 let current = inner.config.authority.ca.issuer.certificate();
                 let (digest, provider) = (DigestAlgorithm::Sha256, inner.provider());
                 Ok(write_next_ca_certificates(&next.certificates(), current, digest, provider)?)
             })
             .await
         };
-        self.0.next_ca_certificates.get_or_try_init(sign).await.cloned().map(Some)
+        self.front.next_ca_certificates.get_or_try_init(sign).await.cloned().map(Some)
     }
 
     /// What its operator should know.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
-        &self.0.warnings
+        &self.front.warnings
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.0
+        &self.inner
     }
 }
 
 impl Inner {
+    fn new(
+        id: EndpointId,
+        config: EndpointConfig,
+        outbox: Arc<Notify>,
+        generation: Generation,
+    ) -> Result<Self, Error> {
+        let terms = Terms::new(config.lease, config.replay_window).map_err(Misconfigured::Terms)?;
+        let ca = config.authority.ca.issuer.certificate();
+        let issuer_key = sha256(&config.host.provider, ca.spki())?;
+        if let Some(DeviceAllowance { certificates, window }) = config.device_allowance {
+            DeviceLimit::new(issuer_key, certificates, window)
+                .map_err(Misconfigured::DeviceAllowance)?;
+        }
+        Ok(Self {
+            id,
+            terms,
+            issuer_key,
+            allowances: Allowances::of(&config)?,
+            reply_chain: reply_chain(&config),
+            outbox,
+            crl: NewestCrl::default(),
+            generation,
+            config,
+        })
+    }
+
+    /// The same endpoint for requests to the next CA: everything but the authority is the same.
+    fn next(
+        id: &EndpointId,
+        config: &EndpointConfig,
+        outbox: &Arc<Notify>,
+    ) -> Result<Option<Self>, Error> {
+        let Some(NextAuthority::Issuing(authority)) = &config.next else { return Ok(None) };
+        let begins = authority.ca.issuer.certificate().validity().not_before;
+        let authority = authority.clone();
+        let config = EndpointConfig { authority, next: None, ..config.clone() };
+        Self::new(id.clone(), config, outbox.clone(), Generation::Next { begins }).map(Some)
+    }
+
+    /// The next CA's, if that issues already.
+    pub(crate) fn successor(&self) -> Option<&Arc<Self>> {
+        match &self.generation {
+            Generation::Current { next } => next.as_ref(),
+            Generation::Next { .. } => None,
+        }
+    }
+
+    /// This one, and the next CA's.
+    pub(crate) fn generations(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(self).chain(self.successor())
+    }
+
+    /// Those of the CAs that have this name, which both may have.
+    pub(crate) fn issuers(self: &Arc<Self>, name: &Name) -> impl Iterator<Item = &Arc<Self>> {
+        self.generations().filter(move |ca| {
+            let certificate = ca.config.authority.ca.issuer.certificate();
+            name.matches(certificate.subject())
+        })
+    }
+
+    /// What the CSR becomes here.
+    pub(crate) fn admit(
+        &self,
+        csr: &VerifiedCsr,
+        authorization: Authorization,
+        now: UnixTime,
+    ) -> Result<Admitted, scep_ca::Error> {
+        let profile = self.config.authority.profiles.select(csr);
+        profile.admit(csr, authorization, self.dated(now))
+    }
+
+    /// From when what the CA signs `now` is dated: a CA that has not begun yet signs as of its beginning, since nothing is
+    /// valid before its issuer is (RFC 5280 §6.1.3).
+    pub(crate) fn dated(&self, now: UnixTime) -> UnixTime {
+        match self.generation {
+            Generation::Current { .. } => now,
+            Generation::Next { begins } => now.max(begins),
+        }
+    }
+
     pub(crate) fn provider(&self) -> &CryptoProvider {
         &self.config.host.provider
     }
@@ -166,7 +255,7 @@ impl Inner {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Endpoint").field(&self.0.config).finish()
+        f.debug_tuple("Endpoint").field(&self.inner.config).finish()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Revocation on the word of the administrator of Intune: requests are fetched, carried out, reported.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
@@ -12,7 +13,7 @@ use intune_challenge::service::{
     RevocationUpload, SerialFormat, SerialNumber,
 };
 use scep_ca::RevocationReason;
-use scep_store::{CertificateId, Revocation, Revoked, StoreError};
+use scep_store::{CertificateId, Revocation, Revoked, Sha256, StoreError};
 use scep_types::UnixTime;
 use tracing::Instrument as _;
 
@@ -41,8 +42,8 @@ pub trait IntuneRevocation: Send + Sync {
 /// What came of a request to revoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
-    /// It is revoked and on the CRL, now or before: a success.
-    Revoked,
+    /// It is revoked and on the CRL of the CA that has this key, now or before: a success.
+    Revoked(Sha256),
     /// This endpoint issued no such certificate: not to be tried again.
     NotFound,
     /// The serial number cannot be read: not to be tried again.
@@ -92,6 +93,7 @@ pub struct RevocationWorker {
     endpoint: Endpoint,
     service: Arc<dyn IntuneRevocation>,
     publisher: Arc<CrlPublisher>,
+    next_publisher: Option<Arc<CrlPublisher>>,
     clock: Arc<dyn Clock>,
     settings: RevocationSettings,
 }
@@ -108,9 +110,17 @@ impl RevocationWorker {
             endpoint: endpoint.clone(),
             service,
             publisher,
+            next_publisher: None,
             clock: Arc::new(SystemClock),
             settings: RevocationSettings::default(),
         }
+    }
+
+    /// Publishes CRLs of the next CA as well, [`CrlPublisher::of_next`]; without them, what that CA issued is revoked, but
+    /// no success is reported before it took over.
+    #[must_use]
+    pub fn with_next_publisher(self, publisher: Arc<CrlPublisher>) -> Self {
+        Self { next_publisher: Some(publisher), ..self }
     }
 
     /// Goes by another clock.
@@ -147,11 +157,15 @@ impl RevocationWorker {
             tracing::error!(%error, "revocation requests were not carried out");
         }
         let now = self.clock.now();
-        if self.publisher.is_due(now)
-            && let Err(error) = self.publisher.publish(now).await
-        {
-            tracing::error!(%error, "the CRL was not renewed");
+        for publisher in self.publishers().filter(|publisher| publisher.is_due(now)) {
+            if let Err(error) = publisher.publish(now).await {
+                tracing::error!(%error, "the CRL was not renewed");
+            }
         }
+    }
+
+    fn publishers(&self) -> impl Iterator<Item = &Arc<CrlPublisher>> {
+        std::iter::once(&self.publisher).chain(&self.next_publisher)
     }
 
     /// Fetches once, revokes, publishes, reports.
@@ -160,11 +174,7 @@ impl RevocationWorker {
     /// [`Error::Validation`] if the service cannot be asked, or not be told; the requests come again then.
     /// [`Error::Challenge`] if the CA's name is too long to ask for.
     pub async fn run_once(&self) -> Result<RevocationRound, Error> {
-        let ca = self.endpoint.inner().config.authority.ca.issuer.certificate();
-        let issuer = ca.subject().to_string();
-        let most = self.settings.at_a_time.clamp(1, MOST);
-        let download = RevocationDownload::new(most, Some(&issuer))?;
-        let requests = answer(self.service.download(&download).await, "fetched")?;
+        let requests = self.download().await?;
         if requests.is_empty() {
             return Ok(RevocationRound::default());
         }
@@ -179,28 +189,42 @@ impl RevocationWorker {
         let results = done.iter().map(|(request, done)| done.report(request));
         let upload = RevocationUpload::new(results.collect::<Result<_, _>>()?)?;
         answer(self.service.upload(&upload).await, "reported")?;
-        let revoked = done.iter().filter(|(_, done)| *done == Done::Revoked).count();
+        let revoked = done.iter().filter(|(_, done)| matches!(done, Done::Revoked(_))).count();
         Ok(RevocationRound { requests: done.len(), revoked })
+    }
+
+    /// What is to be revoked of each CA, by its name; once if both have one name.
+    async fn download(&self) -> Result<Vec<RevocationRequest>, Error> {
+        let most = self.settings.at_a_time.clamp(1, MOST);
+        let cas = self.endpoint.inner().generations();
+        let names = cas.map(|ca| ca.config.authority.ca.issuer.certificate().subject().to_string());
+        let mut requests = Vec::new();
+        for name in names.collect::<BTreeSet<_>>() {
+            let download = RevocationDownload::new(most, Some(&name))?;
+            requests.extend(answer(self.service.download(&download).await, "fetched")?);
+        }
+        Ok(requests)
     }
 
     async fn revoke(&self, serial: Option<&SerialNumber>, now: UnixTime) -> Done {
         let Some(serial) = serial.and_then(content_octets) else { return Done::Unreadable };
-        let id = CertificateId { issuer: self.endpoint.inner().issuer_key, serial };
-        match self.revoke_own(&id, now).await {
-            Ok(Revoked::Now) => {
-                tracing::info!(serial = %id.serial, "revoked");
-                Done::Revoked
-            }
-            Ok(Revoked::Already(_)) => Done::Revoked,
-            Ok(Revoked::Unknown) => {
-                tracing::warn!(serial = %id.serial, "to be revoked, but not issued here");
-                Done::NotFound
-            }
-            Err(error) => {
-                tracing::error!(serial = %id.serial, %error, "not revoked yet");
-                Done::Failed
+        for ca in self.endpoint.inner().generations() {
+            let id = CertificateId { issuer: ca.issuer_key, serial };
+            match self.revoke_own(&id, now).await {
+                Ok(Revoked::Now) => {
+                    tracing::info!(serial = %id.serial, "revoked");
+                    return Done::Revoked(id.issuer);
+                }
+                Ok(Revoked::Already(_)) => return Done::Revoked(id.issuer),
+                Ok(Revoked::Unknown) => {}
+                Err(error) => {
+                    tracing::error!(serial = %id.serial, %error, "not revoked yet");
+                    return Done::Failed;
+                }
             }
         }
+        tracing::warn!(%serial, "to be revoked, but not issued here");
+        Done::NotFound
     }
 
     async fn revoke_own(&self, id: &CertificateId, now: UnixTime) -> Result<Revoked, StoreError> {
@@ -216,23 +240,37 @@ impl RevocationWorker {
 
     /// What is revoked counts once it is on a CRL; also what was revoked before, since its CRL may have failed.
     async fn publish(&self, done: &mut [(RevocationRequest, Done)], now: UnixTime) {
-        if !done.iter().any(|(_, done)| *done == Done::Revoked) {
-            return;
+        for ca in self.endpoint.inner().generations() {
+            let revoked = Done::Revoked(ca.issuer_key);
+            let any = done.iter().any(|(_, done)| *done == revoked);
+            if any && !self.is_published(ca.issuer_key, now).await {
+                let revoked = done.iter_mut().filter(|(_, done)| *done == revoked);
+                revoked.for_each(|(_, done)| *done = Done::Failed);
+            }
         }
-        if let Err(error) = self.publisher.publish(now).await {
+    }
+
+    async fn is_published(&self, issuer_key: Sha256, now: UnixTime) -> bool {
+        let publisher = self.publishers().find(|publisher| publisher.issuer_key() == issuer_key);
+        let Some(publisher) = publisher else {
+            tracing::error!("revoked, but the next CA publishes no CRL that says so");
+            return false;
+        };
+        let published = publisher.publish(now).await;
+        if let Err(error) = &published {
             tracing::error!(%error, "revoked, but no CRL says so yet");
-            let revoked = done.iter_mut().filter(|(_, done)| *done == Done::Revoked);
-            revoked.for_each(|(_, done)| *done = Done::Failed);
         }
+        published.is_ok()
     }
 }
 
 impl fmt::Debug for RevocationWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { endpoint, service: _, publisher, clock: _, settings } = self;
+        let Self { endpoint, service: _, publisher, next_publisher, clock: _, settings } = self;
         f.debug_struct("RevocationWorker")
             .field("endpoint", endpoint.id())
             .field("publisher", publisher)
+            .field("next_publisher", next_publisher)
             .field("settings", settings)
             .finish_non_exhaustive()
     }
@@ -241,7 +279,7 @@ impl fmt::Debug for RevocationWorker {
 impl Done {
     fn report(self, request: &RevocationRequest) -> Result<RevocationResult, Error> {
         let (error, text) = match self {
-            Self::Revoked => return Ok(RevocationResult::succeeded(request)),
+            Self::Revoked(_) => return Ok(RevocationResult::succeeded(request)),
             Self::NotFound => {
                 (RevocationError::CertificateNotFoundError, "not issued by this endpoint")
             }

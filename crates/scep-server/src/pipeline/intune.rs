@@ -73,10 +73,7 @@ impl Attempt<'_> {
         facts: &mut Facts,
     ) -> Result<Granted, Error> {
         let (csr, now) = (self.csr.clone(), self.moment.now());
-        let admit = move |inner: &Inner| {
-            let profile = inner.config.authority.profiles.select(&csr);
-            Ok::<_, Error>(profile.admit(&csr, authorization, now)?)
-        };
+        let admit = move |inner: &Inner| Ok::<_, Error>(inner.admit(&csr, authorization, now)?);
         let admitted = self.inner.run(admit).await??;
         compliance::check(self.inner, self.csr, admitted.authorization().basis(), None).await?;
 

@@ -69,7 +69,7 @@ pub(super) async fn approved(
     let basis = Basis::Operator(operator.as_str().to_owned());
     let complies = compliance::check(inner, csr, &basis, None).await;
     let authorization = Authorization::assertion(csr, basis, NameAssurance::SelfAsserted);
-    let admit = || inner.config.authority.profiles.select(csr).admit(csr, authorization, now);
+    let admit = || inner.admit(csr, authorization, now);
     match complies.and_then(|()| Ok(admit()?)) {
         Ok(admitted) => issue(inner, Issuance::of(admitted), reservation, now).await,
         Err(error) => {

@@ -19,12 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use scep_proto::server::{Lock, Poll, Rejected, Reply, SealedKind, Unverified, Verified};
+use scep_proto::server::{Poll, Rejected, Reply, SealedKind, Unverified, Verified};
 use scep_proto::{MessageType, TransactionId};
 use scep_types::{Basis, Certificate, CryptoError, UnixTime};
 use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
+use self::open::Locked;
 use self::report::Facts;
 pub(crate) use self::sign::signed;
 use crate::endpoint::Inner;
@@ -60,22 +61,27 @@ struct Received {
 /// A message that verified.
 enum Request {
     Poll(Box<Poll>),
-    /// One with an envelope, and the RA that its sender knows.
-    Locked(Box<Lock>, Speaker),
+    /// One with an envelope.
+    Locked(Box<Locked>),
 }
 
 /// What a request got, and the way to say so.
 struct Judged {
     reply: Reply,
     verdict: Result<Granted, Error>,
+}
+
+/// What a request got, under which CA, and which of its RAs says so.
+struct Concluded {
+    judged: Judged,
+    under: Arc<Inner>,
     speaker: Speaker,
 }
 
-/// Which RA signs an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Which RA of a CA signs an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Speaker {
-    /// The one that GetCACert hands out.
-    #[default]
+    /// The one that is handed out.
     Current,
     /// The one at this position among the earlier ones.
     Earlier(usize),
@@ -111,11 +117,11 @@ impl Endpoint {
         async {
             let mut facts = Facts::default();
             let place = inner.config.host.execution.admit();
-            let judged = match &place {
+            let concluded = match &place {
                 Ok(_) => judge(inner, message, now, &mut facts).await,
                 Err(full) => Err(full.clone()),
             };
-            reply::conclude(inner, judged, now, &facts).await
+            reply::conclude(inner, concluded, now, &facts).await
         }
         .instrument(span)
         .await
@@ -131,28 +137,36 @@ async fn judge(
     message: Bytes,
     now: UnixTime,
     facts: &mut Facts,
-) -> Result<Judged, Error> {
-    let received = inner.run(move |inner| read(inner, message)).await??;
+) -> Result<Concluded, Error> {
+    let current = Arc::clone(inner);
+    let received = inner.run(move |_| read(&current, message)).await??;
     facts.found_message(received.transaction_id, received.message_type);
     match received.request {
-        Err(rejected) => Ok(Judged::refused(rejected.reply, rejected.error)),
-        Ok(Request::Poll(request)) => Ok(poll::answer(inner, *request, now, facts).await),
-        Ok(Request::Locked(lock, speaker)) => {
-            let judged = match lock.kind() {
+        Err(rejected) => {
+            let judged = Judged::refused(rejected.reply, rejected.error);
+            Ok(Concluded::under(Arc::clone(inner), judged))
+        }
+        Ok(Request::Poll(request)) => {
+            let (judged, under) = poll::answer(inner, *request, now, facts).await;
+            Ok(Concluded::under(under, judged))
+        }
+        Ok(Request::Locked(locked)) => {
+            let (under, speaker) = (Arc::clone(&locked.under), locked.speaker);
+            let judged = match locked.lock.kind() {
                 SealedKind::Enrol | SealedKind::Renew => {
-                    request::answer(inner, *lock, now, facts).await?
+                    request::answer(inner, *locked, now, facts).await?
                 }
                 SealedKind::GetCert | SealedKind::GetCrl => {
-                    query::answer(inner, *lock, now, facts).await?
+                    query::answer(inner, *locked, now, facts).await?
                 }
             };
-            Ok(Judged { speaker, ..judged })
+            Ok(Concluded { judged, under, speaker })
         }
     }
 }
 
 /// Verifies a message and reads its envelope; no key and no password is used yet.
-fn read(inner: &Inner, message: Bytes) -> Result<Received, Error> {
+fn read(inner: &Arc<Inner>, message: Bytes) -> Result<Received, Error> {
     let unverified = Unverified::parse(message)?;
     let transaction_id = unverified.transaction_id().clone();
     let (message_type, request) = match unverified.verify(inner.provider(), inner.config.algorithms)
@@ -163,11 +177,8 @@ fn read(inner: &Inner, message: Bytes) -> Result<Received, Error> {
         }
         Ok(Verified::Sealed(sealed)) => {
             let message_type = message_type(sealed.kind());
-            let locked = open::lock(inner, sealed).map(|lock| {
-                let speaker = open::speaker(inner, &lock);
-                Request::Locked(Box::new(lock), speaker)
-            });
-            (Some(message_type), locked)
+            let locked = open::lock(inner, sealed);
+            (Some(message_type), locked.map(|locked| Request::Locked(Box::new(locked))))
         }
     };
     Ok(Received { transaction_id, message_type, request })
@@ -184,11 +195,18 @@ fn message_type(kind: SealedKind) -> MessageType {
 
 impl Judged {
     fn new(reply: Reply, verdict: Result<Granted, Error>) -> Self {
-        Self { reply, verdict, speaker: Speaker::default() }
+        Self { reply, verdict }
     }
 
     fn refused(reply: Reply, error: impl Into<Error>) -> Self {
         Self::new(reply, Err(error.into()))
+    }
+}
+
+impl Concluded {
+    /// Said by the RA that is handed out.
+    const fn under(under: Arc<Inner>, judged: Judged) -> Self {
+        Self { judged, under, speaker: Speaker::Current }
     }
 }
 

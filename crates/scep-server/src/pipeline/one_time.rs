@@ -50,8 +50,7 @@ impl Presented {
         let judge = move |inner: &Inner| {
             let warrant = by_one_time_password(inner, &csr, &self, found.as_ref(), now)?;
             let Warrant { authorization, challenge, device_limit, device } = warrant;
-            let profile = inner.config.authority.profiles.select(&csr);
-            let admitted = profile.admit(&csr, authorization, now)?;
+            let admitted = inner.admit(&csr, authorization, now)?;
             let named = device.as_deref().and_then(DeviceName::of);
             let issuance = Box::new(Issuance { device: named, ..Issuance::of(admitted) });
             let id = found.ok_or(OneTimePasswordFault::Unknown)?.facts.id;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use scep_proto::FailInfo;
 use scep_proto::server::{Poll, Reply};
-use scep_store::{Operator, Polled, Reservation};
+use scep_store::{Operator, Polled, RequestId, Reservation, Sha256, Submission};
 use scep_types::{Certificate, Csr, UnixTime, VerifiedCsr};
 
 use super::report::Facts;
-use super::request::transaction_key;
+use super::request::{csr_info, transaction_key};
 use super::{Granted, Judged, issue};
 use crate::Error;
 use crate::endpoint::{Inner, Mode};
@@ -19,20 +19,23 @@ pub(super) async fn answer(
     request: Poll,
     now: UnixTime,
     facts: &mut Facts,
-) -> Judged {
+) -> (Judged, Arc<Inner>) {
     let Poll { signer, mut reply } = request;
     facts.found_algorithms(&reply);
-    let verdict = poll(inner, &signer, &mut reply, now, facts).await;
-    Judged::new(reply, verdict)
+    let mut under = Arc::clone(inner);
+    let verdict = poll(&mut under, &signer, &mut reply, now, facts).await;
+    (Judged::new(reply, verdict), under)
 }
 
+/// `under` becomes the CA that the request was for, where that shows.
 async fn poll(
-    inner: &Arc<Inner>,
+    under: &mut Arc<Inner>,
     signer: &Certificate,
     reply: &mut Reply,
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Granted, Error> {
+    let inner = &Arc::clone(under);
     // Intune knows no pending requests; and whom a certificate is kept back from must not poll for it.
     if let Mode::Intune(_) = inner.config.mode {
         return Err(Error::UnknownTransaction);
@@ -45,6 +48,10 @@ async fn poll(
         Polled::Issued(issued) => {
             // The challengePassword went with the request: a key that cannot encrypt asks again by PKCSReq.
             reply.check_encryptable()?;
+            let issuer = issued.certificate.id.issuer;
+            under.clone_from(
+                inner.generations().find(|ca| ca.issuer_key == issuer).unwrap_or(inner),
+            );
             let certificate = Certificate::parse(issued.certificate.der);
             let certificate = certificate.map_err(scep_proto::Error::from)?;
             Ok(Granted::Repeated { certificate })
@@ -52,31 +59,57 @@ async fn poll(
         Polled::Pending => Ok(Granted::Pending),
         Polled::Rejected(rejection) => Err(Error::Rejected(FailInfo::new(rejection.fail_info))),
         Polled::Approved { reservation, csr, operator } => {
-            approved(inner, reply, csr, (reservation, operator), now, facts).await
+            let signer_key = &signer_key;
+            approved(under, reply, csr, (reservation, operator), signer_key, now, facts).await
         }
         Polled::Unknown => Err(Error::UnknownTransaction),
     }
 }
 
 async fn approved(
-    inner: &Arc<Inner>,
+    under: &mut Arc<Inner>,
     reply: &mut Reply,
     csr: Bytes,
     (reservation, operator): (Reservation, Operator),
+    signer_key: &Sha256,
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Granted, Error> {
+    let inner = &Arc::clone(under);
     let proven = inner.run(move |inner| prove(inner, csr)).await.and_then(|proven| proven);
-    match proven.and_then(|csr| encryptable(inner, reply, csr)) {
-        Ok(csr) => {
+    let encryptable = proven.and_then(|csr| encryptable(inner, reply, csr));
+    let asked = match encryptable {
+        Ok(csr) => asked(inner, reply, &csr, *signer_key, now).await.map(|asked| (csr, asked)),
+        Err(error) => Err(error),
+    };
+    match asked {
+        Ok((csr, asked)) => {
             facts.found_csr(&csr, None);
-            issue::approved(inner, &csr, &operator, reservation, now).await
+            under.clone_from(asked);
+            issue::approved(asked, &csr, &operator, reservation, now).await
         }
         Err(error) => {
             issue::release(inner, reservation, now).await;
             Err(error)
         }
     }
+}
+
+/// The CA that was asked. The poll does not say, and its word would count for nothing: the store knows requests to the next
+/// one as others.
+async fn asked<'a>(
+    inner: &'a Arc<Inner>,
+    reply: &Reply,
+    csr: &VerifiedCsr,
+    signer_key: Sha256,
+    now: UnixTime,
+) -> Result<&'a Arc<Inner>, Error> {
+    let Some(next) = inner.successor() else { return Ok(inner) };
+    let submission = Submission { signer_key, csr_info: csr_info(next, csr, &[])? };
+    let request = RequestId { transaction: transaction_key(inner, reply)?, submission };
+    // It is reserved already, so this finds it busy, or finds nothing.
+    let found = inner.config.host.store.recall(&request, inner.terms, now).await?;
+    Ok(if found.is_some() { next } else { inner })
 }
 
 /// Checks that the answer can be encrypted, with the challengePassword that was queued where the signer's key cannot.

@@ -1,4 +1,4 @@
-//! GetCert and GetCRL: what the CA issued and revoked, for whoever may know it (RFC 8894 §4.5, §4.6).
+//! GetCert and GetCRL: what the CA, or the next one, issued and revoked, for whoever may know it (RFC 8894 §4.5, §4.6).
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use scep_store::outbox::Progress;
 use scep_store::{CertificateId, IssuedCertificate, SerialNumber};
 use scep_types::UnixTime;
 
-use super::open::{run_to_unlock, unlock};
+use super::open::{Locked, run_to_unlock, unlock};
 use super::renewal::recorded;
 use super::report::Facts;
 use super::{Granted, Judged};
@@ -20,13 +20,13 @@ use crate::{Error, crl};
 /// There is nothing left to answer with.
 pub(super) async fn answer(
     inner: &Arc<Inner>,
-    request: Lock,
+    request: Locked,
     now: UnixTime,
     facts: &Facts,
 ) -> Result<Judged, Error> {
-    let kind = request.kind();
-    if let Err(error) = may_ask(inner, &request, now).await {
-        return Ok(Judged::refused(request.into_reply(), error));
+    let kind = request.lock.kind();
+    if let Err(error) = may_ask(inner, &request.lock, now).await {
+        return Ok(Judged::refused(request.lock.into_reply(), error));
     }
     let opened = match run_to_unlock(inner, request, now, unlock).await? {
         Ok(opened) => opened,
@@ -49,7 +49,7 @@ pub(super) async fn answer(
     Ok(Judged::new(query.reply, verdict))
 }
 
-async fn may_ask(inner: &Inner, request: &Lock, now: UnixTime) -> Result<(), Error> {
+async fn may_ask(inner: &Arc<Inner>, request: &Lock, now: UnixTime) -> Result<(), Error> {
     match inner.config.queries {
         QueryPolicy::Deny => Err(Error::NotOffered(request.kind())),
         QueryPolicy::Anyone => Ok(()),
@@ -62,17 +62,17 @@ async fn may_ask(inner: &Inner, request: &Lock, now: UnixTime) -> Result<(), Err
     }
 }
 
-async fn certificate(inner: &Inner, query: &Query, now: UnixTime) -> Result<Bytes, Error> {
+async fn certificate(inner: &Arc<Inner>, query: &Query, now: UnixTime) -> Result<Bytes, Error> {
     query.reply.check_encryptable()?;
-    let ca = inner.config.authority.ca.issuer.certificate();
     let serial = SerialNumber::new(&query.serial).map_err(|_| Error::UnknownCertificate)?;
-    if !query.issuer.matches(ca.subject()) {
-        return Err(Error::UnknownCertificate);
+    for ca in inner.issuers(&query.issuer) {
+        let id = CertificateId { issuer: ca.issuer_key, serial };
+        let record = inner.config.host.store.certificate_by_serial(&id).await?;
+        if let Some(record) = record.filter(|record| may_leave(record, now)) {
+            return Ok(record.certificate.der);
+        }
     }
-    let id = CertificateId { issuer: inner.issuer_key, serial };
-    let record = inner.config.host.store.certificate_by_serial(&id).await?;
-    let record = record.filter(|record| may_leave(record, now));
-    Ok(record.ok_or(Error::UnknownCertificate)?.certificate.der)
+    Err(Error::UnknownCertificate)
 }
 
 /// A certificate that Intune was not told of is kept back from everyone.
@@ -82,12 +82,24 @@ fn may_leave(record: &IssuedCertificate, now: UnixTime) -> bool {
 
 async fn current_crl(inner: &Arc<Inner>, query: &Query, now: UnixTime) -> Result<Bytes, Error> {
     query.reply.check_encryptable()?;
-    if !query.asks_for_crl_of(inner.config.authority.ca.issuer.certificate()) {
-        return Err(Error::UnknownCertificate);
-    }
-    let crl = crl::current(inner, now).await?;
+    let crl = crl::current(crl_issuer(inner, query).await?, now).await?;
     match crl.der().len() {
         size if size > MAX_MESSAGE => Err(Error::CrlTooLarge { size }),
         _ => Ok(crl.der().clone()),
     }
+}
+
+/// Whose CRL is asked for; of two CAs that have one name, that of the certificate it is asked for.
+async fn crl_issuer<'a>(inner: &'a Arc<Inner>, query: &Query) -> Result<&'a Arc<Inner>, Error> {
+    let certificate = |ca: &'a Inner| ca.config.authority.ca.issuer.certificate();
+    let mut asked = inner.generations().filter(|ca| query.asks_for_crl_of(certificate(ca)));
+    let first = asked.next().ok_or(Error::UnknownCertificate)?;
+    let Some(second) = asked.next() else { return Ok(first) };
+    if query.asks_for(certificate(second)) {
+        return Ok(second);
+    }
+    let Ok(serial) = SerialNumber::new(&query.serial) else { return Ok(first) };
+    let id = CertificateId { issuer: second.issuer_key, serial };
+    let issued = inner.config.host.store.certificate_by_serial(&id).await?;
+    Ok(if issued.is_some() { second } else { first })
 }

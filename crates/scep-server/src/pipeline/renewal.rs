@@ -1,5 +1,6 @@
 //! Renewal: a certificate we issued authorises its successor (RFC 8894 §2.3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ pub(super) struct Predecessor {
 /// # Errors
 /// A RenewalReq that cannot be one, or the store.
 pub(super) async fn predecessor(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     request: &Lock,
 ) -> Result<Option<Predecessor>, Error> {
     let demanded = request.kind() == SealedKind::Renew;
@@ -44,21 +45,23 @@ pub(super) async fn predecessor(
     }
 }
 
-/// What the store knows of exactly this certificate, issued by this CA.
+/// What the store knows of exactly this certificate, issued by a CA of this endpoint.
 ///
 /// A name and a serial number can be claimed by anyone.
 pub(super) async fn recorded(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     certificate: &Certificate,
 ) -> Result<Option<IssuedCertificate>, Error> {
-    let ca = inner.config.authority.ca.issuer.certificate();
     let Ok(serial) = SerialNumber::new(certificate.serial()) else { return Ok(None) };
-    if !certificate.issuer().matches(ca.subject()) {
-        return Ok(None);
+    for ca in inner.issuers(certificate.issuer()) {
+        let id = CertificateId { issuer: ca.issuer_key, serial };
+        let record = inner.config.host.store.certificate_by_serial(&id).await?;
+        let record = record.filter(|record| record.certificate.der == certificate.der());
+        if record.is_some() {
+            return Ok(record);
+        }
     }
-    let id = CertificateId { issuer: inner.issuer_key, serial };
-    let record = inner.config.host.store.certificate_by_serial(&id).await?;
-    Ok(record.filter(|record| record.certificate.der == certificate.der()))
+    Ok(None)
 }
 
 impl Predecessor {

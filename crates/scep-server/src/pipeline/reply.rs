@@ -9,7 +9,7 @@ use scep_types::{Certificate, CryptoError, DigestAlgorithm, UnixTime};
 
 use super::report::{Facts, report};
 use super::sign::signed;
-use super::{Granted, Judged, Response, Speaker};
+use super::{Concluded, Granted, Judged, Response, Speaker};
 use crate::endpoint::Inner;
 use crate::error::Answer;
 use crate::{Error, Outcome};
@@ -29,12 +29,12 @@ enum Content {
 /// Tells what was decided, then answers.
 pub(super) async fn conclude(
     inner: &Arc<Inner>,
-    judged: Result<Judged, Error>,
+    concluded: Result<Concluded, Error>,
     now: UnixTime,
     facts: &Facts,
 ) -> Response {
-    let Judged { reply, verdict, speaker } = match judged {
-        Ok(judged) => judged,
+    let Concluded { judged: Judged { reply, verdict }, under, speaker } = match concluded {
+        Ok(concluded) => concluded,
         Err(error) => return unanswerable(inner, &error, now, facts),
     };
     report(inner, facts, now, outcome(&verdict));
@@ -51,7 +51,7 @@ pub(super) async fn conclude(
             Answer::Broken => return Response::Broken,
         },
     };
-    match write(inner, reply, content, speaker, now).await {
+    match write(&under, reply, content, speaker, now).await {
         Ok(message) => Response::Message(message),
         Err(error) => {
             tracing::error!(%error, "the answer was not signed");

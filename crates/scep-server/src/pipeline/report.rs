@@ -101,7 +101,14 @@ fn log(decision: &Decision<'_>) {
     }
     match decision.outcome {
         Outcome::Issued { certificate, basis } => {
-            event!(info, serial = certificate.serial_hex(), basis = basis.label(), "issued");
+            let issuer = tracing::field::display(certificate.issuer());
+            event!(
+                info,
+                serial = certificate.serial_hex(),
+                issuer,
+                basis = basis.label(),
+                "issued"
+            );
         }
         Outcome::Repeated { certificate } => {
             event!(info, serial = certificate.serial_hex(), "given again");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scep_proto::FailInfo;
-use scep_proto::server::{Enrolment, Lock, Opened, Reply, SealedKind};
+use scep_proto::server::{Enrolment, Opened, Reply, SealedKind};
 use scep_store::{
     Begin, Begun, DeviceName, NewPending, Outcome, RequestId, Sha256, Submission, TransactionId,
     TransactionKey,
@@ -18,7 +18,7 @@ use super::open::{Locked, run_to_unlock, unlock};
 use super::renewal::{Predecessor, predecessor};
 use super::report::Facts;
 use super::{Granted, Judged, issue};
-use crate::endpoint::Inner;
+use crate::endpoint::{Generation, Inner};
 use crate::error::limited;
 use crate::intune::IntuneMode;
 use crate::moment::Moment;
@@ -61,15 +61,17 @@ enum Decided {
 /// There is nothing left to answer with.
 pub(super) async fn answer(
     inner: &Arc<Inner>,
-    request: Lock,
+    request: Locked,
     now: UnixTime,
     facts: &mut Facts,
 ) -> Result<Judged, Error> {
     let moment = Moment::starting(now);
-    let predecessor = match predecessor(inner, &request).await {
+    // Either of the endpoint's CAs may have issued what is renewed; from here on there is but the one that is asked.
+    let predecessor = match predecessor(inner, &request.lock).await {
         Ok(predecessor) => predecessor,
-        Err(error) => return Ok(Judged::refused(request.into_reply(), error)),
+        Err(error) => return Ok(Judged::refused(request.lock.into_reply(), error)),
     };
+    let inner = &Arc::clone(&request.under);
     let opened = run_to_unlock(inner, request, now, move |inner, request| {
         open(inner, request, predecessor.as_ref(), now)
     });
@@ -151,8 +153,7 @@ fn action(
             *device = warrant.device;
             begin.challenge = warrant.challenge;
             begin.device_limit = warrant.device_limit;
-            let profile = inner.config.authority.profiles.select(csr);
-            let admitted = profile.admit(csr, warrant.authorization, now)?;
+            let admitted = inner.admit(csr, warrant.authorization, now)?;
             let known = predecessor.and_then(Predecessor::device);
             let issuance = Issuance { device: named.or(known), ..Issuance::of(admitted) };
             Ok(Action::Decided(Decided::Issue(Box::new(issuance))))
@@ -170,18 +171,23 @@ fn begin(
     enrolment: &Enrolment,
     predecessor: Option<&Predecessor>,
 ) -> Result<Begin, Error> {
-    let info = enrolment.csr.info();
-    let submission = Submission {
-        signer_key: inner.sha256(enrolment.signer.spki())?,
-        csr_info: match predecessor {
-            // A renewal may repeat transactionID, key and CSR of the enrolment (scepclient does). It is another request
-            // all the same: who holds a certificate is not given that very one again.
-            Some(predecessor) => inner.sha256(&[info, predecessor.certificate_der()].concat())?,
-            None => inner.sha256(info)?,
-        },
-    };
+    // A renewal may repeat transactionID, key and CSR of the enrolment (scepclient does). It is another request all the
+    // same: who holds a certificate is not given that very one again.
+    let renewed = predecessor.map(Predecessor::certificate_der);
+    let csr_info = csr_info(inner, &enrolment.csr, renewed.unwrap_or_default())?;
+    let submission = Submission { signer_key: inner.sha256(enrolment.signer.spki())?, csr_info };
     let transaction = transaction_key(inner, &enrolment.reply)?;
     Ok(inner.allowances.count(Begin::new(RequestId { transaction, submission }, inner.terms)))
+}
+
+/// What makes a request that one, under one CA: to the next CA it is another request, which gets no certificate of the
+/// current one, and is served by no challenge that was used there.
+pub(super) fn csr_info(inner: &Inner, csr: &VerifiedCsr, renewed: &[u8]) -> Result<Sha256, Error> {
+    let asked = match inner.generation {
+        Generation::Current { .. } => &[][..],
+        Generation::Next { .. } => inner.config.authority.ca.issuer.certificate().spki(),
+    };
+    Ok(inner.sha256(&[csr.info(), renewed, asked].concat())?)
 }
 
 /// Where the store keeps this transaction.

@@ -7,7 +7,7 @@ use scep_crypto::aws_lc_rs::SoftwareKey;
 use scep_proto::client::{
     self, Algorithms, Awaiting, CertRep, Payload, ReplyCheck, RequestSettings,
 };
-use scep_proto::{FailInfo, FallbackKey, MessageRandom, TransactionId};
+use scep_proto::{CaCertificates, FailInfo, FallbackKey, MessageRandom, TransactionId};
 use scep_types::{
     AlgorithmPolicy, Certificate, Csr, DigestAlgorithm, Extension, GeneralName, GeneralNameValue,
     KeyKind, Name, Secret, SignatureScheme, SigningKey as _, Validity, oid,
@@ -128,7 +128,11 @@ impl Device {
     }
 
     pub(crate) fn ask_with(&self, server: &Server, csr: &Csr) -> Sent {
-        let ca = server.ca();
+        self.ask_ca(&server.ca(), csr)
+    }
+
+    /// The next message to this CA, which GetCACert need not hand out.
+    pub(crate) fn ask_ca(&self, ca: &CaCertificates, csr: &Csr) -> Sent {
         let issuer = ca.encryption().issuer();
         let payload = match self.message {
             MessageKind::Enrol => Payload::Enrol(csr),
@@ -137,12 +141,16 @@ impl Device {
             MessageKind::GetCert => Payload::GetCert { issuer, serial: &[1] },
             MessageKind::GetCrl => Payload::GetCrl { issuer, serial: &[1] },
         };
-        self.say(server, payload)
+        self.say_to(ca, payload)
     }
 
     /// A message with this payload to this server.
     pub(crate) fn say(&self, server: &Server, payload: Payload<'_>) -> Sent {
-        let ca = server.ca();
+        self.say_to(&server.ca(), payload)
+    }
+
+    /// A message with this payload to this CA.
+    pub(crate) fn say_to(&self, ca: &CaCertificates, payload: Payload<'_>) -> Sent {
         let settings = RequestSettings {
             transaction_id: &self.transaction_id,
             signer: &self.signer,
@@ -175,15 +183,33 @@ impl Device {
 
     pub(crate) fn read(&self, server: &Server, sent: &Sent, answer: &Answer) -> CertRep {
         assert_eq!(answer.status, 200, "{:?}: {:?}", answer.body, server.last());
-        let (ca, provider) = (server.ca(), provider());
+        self.read_from(&server.ca(), sent, answer).unwrap()
+    }
+
+    /// Asks this CA, whose RA alone is believed.
+    pub(crate) async fn enrol_at(&self, server: &Server, ca: &CaCertificates) -> CertRep {
+        let sent = self.ask_ca(ca, &self.csr());
+        let answer = server.post(sent.message.clone()).await;
+        assert_eq!(answer.status, 200, "{:?}: {:?}", answer.body, server.last());
+        self.read_from(ca, &sent, &answer).unwrap()
+    }
+
+    /// What the answer comes to for whoever believes this CA alone.
+    pub(crate) fn read_from(
+        &self,
+        ca: &CaCertificates,
+        sent: &Sent,
+        answer: &Answer,
+    ) -> Result<CertRep, scep_proto::Error> {
+        let provider = provider();
         let check = ReplyCheck {
-            ca: &ca,
+            ca,
             key: self.signer_key.as_ref(),
             provider: &provider,
             policy: AlgorithmPolicy::Obsolete,
         };
         let fallback = FallbackKey::new(random());
-        sent.awaiting.receive(answer.body.clone(), check, &fallback).unwrap()
+        sent.awaiting.receive(answer.body.clone(), check, &fallback)
     }
 }
 

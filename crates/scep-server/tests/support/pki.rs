@@ -7,7 +7,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
 };
 use scep_ca::{Profile, ProfileConfig, Profiles};
-use scep_server::{Authority, CertificateAuthority, RegistrationAuthority};
+use scep_server::{Authority, CertificateAuthority, NextAuthority, RegistrationAuthority};
 use scep_types::Certificate;
 
 use super::{DAY, NOW, key, key_pem, provider};
@@ -23,6 +23,7 @@ pub(crate) struct Template {
     pub(crate) key: &'static str,
     pub(crate) usages: Vec<KeyUsagePurpose>,
     pub(crate) ca: bool,
+    pub(crate) not_before: (i32, u8, u8),
     pub(crate) not_after: (i32, u8, u8),
 }
 
@@ -33,6 +34,7 @@ impl Template {
             key: "rsa2048-ca",
             usages: CA_USAGES.to_vec(),
             ca: true,
+            not_before: (2026, 1, 1),
             not_after: (2036, 1, 1),
         }
     }
@@ -48,6 +50,7 @@ impl Template {
             key: "rsa2048-ra",
             usages: RA_USAGES.to_vec(),
             ca: false,
+            not_before: (2026, 1, 1),
             not_after: (2036, 1, 1),
         }
     }
@@ -56,7 +59,8 @@ impl Template {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, self.common_name);
-        params.not_before = date_time_ymd(2026, 1, 1);
+        let (year, month, day) = self.not_before;
+        params.not_before = date_time_ymd(year, month, day);
         let (year, month, day) = self.not_after;
         params.not_after = date_time_ymd(year, month, day);
         params.key_usages.clone_from(&self.usages);
@@ -116,8 +120,15 @@ pub(crate) fn ca_alone() -> Authority {
 }
 
 pub(crate) fn certificate_authority(template: &Template) -> CertificateAuthority {
-    let issuer = scep_ca::Issuer::new(template.self_signed(), provider().digest, NOW).unwrap();
+    let certificate = template.self_signed();
+    let begun = NOW.max(certificate.validity().not_before);
+    let issuer = scep_ca::Issuer::new(certificate, provider().digest, begun).unwrap();
     CertificateAuthority::root(issuer, key(template.key))
+}
+
+/// A CA that takes over, and issues already.
+pub(crate) fn next(ca: &Template, ra: &Template) -> NextAuthority {
+    NextAuthority::Issuing(with_ra(ca, ra))
 }
 
 pub(crate) fn profiles() -> Profiles {

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use intune_challenge::signed::{Algorithm, Claims, Issuer, TrustAnchor, Verifier, VerifierConfig};
-use scep_proto::{CaAnchor, CaCertificates, UnauthenticatedCa};
+use scep_proto::{CaAnchor, CaCertificates, NextCa, UnauthenticatedCa};
 use scep_server::{
     Clock, Decision, Endpoint, EndpointConfig, Execution, Host, Mode, Observer, Outcome,
     ScepService, router,
 };
 use scep_store::{MemoryStore, StoreLimits};
-use scep_types::{Secret, UnixTime};
+use scep_types::{AlgorithmPolicy, Secret, UnixTime};
 use tower::ServiceExt as _;
 
 use super::{MINUTE, NOW, key, pki, provider};
@@ -101,6 +101,13 @@ impl Server {
         answer.authenticate(&anchor, &provider(), NOW).unwrap()
     }
 
+    /// What a device learns by GetNextCACert.
+    pub(crate) async fn next_ca(&self) -> NextCa {
+        let answer = self.get("/scep?operation=GetNextCACert").await;
+        assert_eq!(answer.status, 200);
+        NextCa::verify(answer.body, &self.ca(), &provider(), AlgorithmPolicy::Modern).unwrap()
+    }
+
     /// How the last request ended: the label of its outcome, and of its reason.
     pub(crate) fn last(&self) -> Seen {
         self.decisions.0.lock().unwrap().last().cloned().unwrap()
@@ -136,6 +143,7 @@ pub(crate) fn signed() -> Mode {
         key: "rsa2048-anchor",
         usages: pki::RA_USAGES.to_vec(),
         ca: false,
+        not_before: (2026, 1, 1),
         not_after: (2036, 1, 1),
     };
     let anchor = TrustAnchor::from_certificate(pem.self_signed().der().clone()).unwrap();

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::check_intune;
-use super::endpoint::{Endpoint, ModeName, SignerBindingName};
+use super::endpoint::{Endpoint, ModeName, ProfilesByUse, SignerBindingName};
+use super::intune::CrlSettings;
 use super::mistake::{Findings, nearest};
 use super::model::Config;
 use super::store_url::{Encryption, StoreUrl};
 use super::values::Located;
+use super::{check_intune, check_next};
 
 /// Finds all contradictions.
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -102,6 +103,7 @@ fn check_names(config: &Config, findings: &mut Findings) {
             let what = format!("authority {name:?} has an RA of its own, but its CA is generated");
             findings.mistake(ra.span(), what, "give the `ca` that issued it, or take `ra` out");
         }
+        check_next::check_authority(settings, findings);
     }
 }
 
@@ -119,6 +121,7 @@ fn check_endpoint(located: &Located<Endpoint>, config: &Config, findings: &mut F
     check_mode(endpoint, findings);
     check_one_time(endpoint, config, findings);
     check_intune::check(endpoint, config, findings);
+    check_next::check_endpoint(endpoint, config, findings);
     let at = endpoint.name.span();
     let authority = endpoint.authority.as_ref();
     check_reference(authority, at, "authority", &config.authority, findings);
@@ -126,19 +129,32 @@ fn check_endpoint(located: &Located<Endpoint>, config: &Config, findings: &mut F
 }
 
 fn check_profiles(endpoint: &Endpoint, config: &Config, findings: &mut Findings) {
-    let at = endpoint.name.span();
-    let Some(by_use) = &endpoint.profiles else {
-        let profile = endpoint.profile.as_ref();
+    if let (None, profile) = (&endpoint.profiles, endpoint.profile.as_ref()) {
+        let at = endpoint.name.span();
         return check_reference(profile, at, "profile", &config.profile, findings);
-    };
-    if let Some(profile) = &endpoint.profile {
+    }
+    check_named(endpoint.profile.as_ref(), endpoint.profiles.as_ref(), config, findings);
+}
+
+/// One profile, or one for each use; each of those that there are.
+pub(super) fn check_named(
+    profile: Option<&Located<String>>,
+    by_use: Option<&Located<ProfilesByUse>>,
+    config: &Config,
+    findings: &mut Findings,
+) {
+    if let Some(profile) = profile {
+        check_reference(Some(profile), profile.span(), "profile", &config.profile, findings);
+    }
+    let Some(by_use) = by_use else { return };
+    if let Some(profile) = profile {
         let remedy = "keep `profile` for one profile, or `profiles` for one for each use";
         findings.mistake(profile.span(), "`profile` and `profiles` contradict each other", remedy);
     }
     let uses = by_use.value();
     let named = [Some(&uses.general_purpose), uses.signature.as_ref(), uses.encryption.as_ref()];
     for name in named.into_iter().flatten() {
-        check_reference(Some(name), at.clone(), "profile", &config.profile, findings);
+        check_reference(Some(name), name.span(), "profile", &config.profile, findings);
     }
 }
 
@@ -250,12 +266,14 @@ fn check_unique(config: &Config, findings: &mut Findings) {
         paths.push(path);
     }
     for crl in config.endpoint.iter().filter_map(|endpoint| endpoint.value().crl.as_ref()) {
-        let path = &crl.value().path;
-        if paths.contains(path.value()) {
-            let what = format!("something else is at {:?}", path.value());
-            findings.mistake(path.span(), what, "give the CRL a path of its own");
+        let CrlSettings { path, next_path, .. } = crl.value();
+        for path in std::iter::once(path).chain(next_path) {
+            if paths.contains(path.value()) {
+                let what = format!("something else is at {:?}", path.value());
+                findings.mistake(path.span(), what, "give the CRL a path of its own");
+            }
+            paths.push(path.value().clone());
         }
-        paths.push(path.value().clone());
     }
 }
 

@@ -44,6 +44,13 @@ pub(crate) struct Endpoint {
     /// Instead of `profile`, one for each use that a CSR's keyUsage names, as NDES has templates.
     #[serde(default)]
     pub(crate) profiles: Option<Located<ProfilesByUse>>,
+    /// The profile of what the next CA issues before it takes over, with the URLs of its own CRL and certificate; that of
+    /// the current CA if it is absent.
+    #[serde(default)]
+    pub(crate) next_profile: Option<Located<String>>,
+    /// Instead of `next-profile`, one for each use that a CSR's keyUsage names.
+    #[serde(default)]
+    pub(crate) next_profiles: Option<Located<ProfilesByUse>>,
     /// Whose devices it is for: sets what GetCACaps says, and the next four keys where they are absent.
     #[serde(default)]
     pub(crate) client_family: Option<ClientFamilyName>,

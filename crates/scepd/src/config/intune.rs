@@ -165,12 +165,15 @@ pub(crate) enum GracePeriodName {
     Allowed,
 }
 
-/// The CRL of an endpoint's CA.
+/// The CRL of an endpoint's CA, and of its next one.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct CrlSettings {
     /// Under which path it is served, at each listener; write that URL into the profile's `crl-urls`.
     pub(crate) path: Located<String>,
+    /// Under which path that of the next CA is served, once that issues; not at all if it is absent.
+    #[serde(default)]
+    pub(crate) next_path: Option<Located<String>>,
     /// How long a CRL is good, a minute or more; a new one is made when half of that is over, and at each revocation.
     #[serde(default = "default_crl_lifetime")]
     pub(crate) lifetime: Period,

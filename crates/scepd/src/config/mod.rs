@@ -2,6 +2,7 @@
 
 mod check;
 mod check_intune;
+mod check_next;
 mod document;
 pub(crate) mod endpoint;
 pub(crate) mod files;

@@ -212,9 +212,19 @@ pub(crate) struct Authority {
     /// The certificates above the CA's, PEM, that of its own issuer first.
     #[serde(default)]
     pub(crate) chain: Option<Located<PathBuf>>,
-    /// The certificate of the CA that takes over, PEM, and those of its RA after it; GetNextCACert hands them out.
+    /// The certificate of the CA that takes over, PEM, and, unless `next-ra` names it, that of its RA after it;
+    /// GetNextCACert hands them out.
     #[serde(default)]
     pub(crate) next_ca: Option<Located<PathBuf>>,
+    /// The next CA's private key. With it, who encrypts a request to the next CA already gets a certificate of that one.
+    #[serde(default)]
+    pub(crate) next_ca_key: Option<Located<KeySource>>,
+    /// The certificate of the next CA's RA, PEM; without it the next CA opens requests and signs answers itself.
+    #[serde(default)]
+    pub(crate) next_ra: Option<Located<PathBuf>>,
+    /// The private key of the next CA's RA.
+    #[serde(default)]
+    pub(crate) next_ra_key: Option<Located<KeySource>>,
 }
 
 /// A certificate and its private key.

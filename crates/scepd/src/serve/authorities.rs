@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use scep_ca::Issuer;
 use scep_crypto::aws_lc_rs::{self, SoftwareKey};
-use scep_server::{CertificateAuthority, NextAuthority, RegistrationAuthority};
+use scep_server::{CertificateAuthority, RegistrationAuthority};
 use scep_types::{Certificate, UnixTime};
 
 use super::keys::{Key, Keys};
+use super::next_ca::Next;
 use super::prove::Duty;
 use crate::config::files::Files;
 use crate::config::mistake::{Fault, Findings};
@@ -38,7 +39,7 @@ pub(crate) struct Ready {
     /// Whether it was generated for a check, which forgets it.
     pub(crate) made_up: bool,
     /// The CA that takes over.
-    pub(crate) next: Option<NextAuthority>,
+    pub(crate) next: Option<Next>,
 }
 
 /// The name of the authority where none is configured.
@@ -88,10 +89,7 @@ impl Authorities<'_> {
             ready.ca.chain = findings.take(chain.span(), self.files.certificates(chain.value()))?;
         }
         if let Some(next) = &settings.next_ca {
-            let certificates = self.files.certificates(next.value());
-            let mut certificates = findings.take(next.span(), certificates)?.into_iter();
-            ready.next =
-                certificates.next().map(|ca| NextAuthority { ca, ra: certificates.collect() });
+            ready.next = Some(self.next(next, settings, findings)?);
         }
         Some(ready)
     }

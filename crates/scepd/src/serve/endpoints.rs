@@ -11,16 +11,18 @@ use scep_crypto::aws_lc_rs;
 use scep_proto::server::{CaAnswer, ClientFamily};
 use scep_server::{
     Authority, CaCertificateShape, CertificateAllowance, ComplianceCheck, CrlPublisher,
-    DeviceAllowance, Endpoint, EndpointConfig, Error, Host, Misconfigured, Mode, OneTimePasswords,
-    QueryPolicy, RenewalPolicy, ReplyChain, SignerBinding,
+    DeviceAllowance, Endpoint, EndpointConfig, Error, Host, Misconfigured, Mode, NextAuthority,
+    OneTimePasswords, QueryPolicy, RenewalPolicy, ReplyChain, SignerBinding,
 };
 use scep_types::{AlgorithmPolicy, Certificate, KeyUsage, UnixTime};
 
 use super::authorities::{self, Ready};
 use super::intune::{self, Intune};
+use super::next_ca::Next;
 use crate::config::endpoint::{
     self, Algorithms, CaCertificates, ChallengeCompatibility, ClientFamilyName, Issuance, ModeName,
-    OneTimeMode, QueriesName, Renewal, ReplyChainName, SignedMode, SignerBindingName,
+    OneTimeMode, ProfilesByUse, QueriesName, Renewal, ReplyChainName, SignedMode,
+    SignerBindingName,
 };
 use crate::config::files::Files;
 use crate::config::intune::{CrlSettings, IntuneMode};
@@ -41,6 +43,8 @@ pub(crate) struct Door {
     pub(crate) page: bool,
     /// The CRL that is served beside it.
     pub(crate) crl: Option<Crl>,
+    /// And that of its next CA, once that issues.
+    pub(crate) next_crl: Option<Crl>,
     /// Whether its CA is made up for a check, and will be another one when it is served.
     pub(crate) made_up: bool,
     /// Where its name stands in the configuration.
@@ -95,7 +99,7 @@ struct Way {
 /// When something stops working.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expiry {
-    /// What it is: `ca`, `ra`, `earlier-ra`, `chain`, `anchor` or `application`.
+    /// What it is: `ca`, `ra`, `earlier-ra`, `chain`, `next-ca`, `next-ra`, `anchor` or `application`.
     pub(crate) role: &'static str,
     pub(crate) subject: String,
     pub(crate) not_after: UnixTime,
@@ -141,11 +145,13 @@ impl Doors<'_> {
         let authority = Authority {
             ca: ready.ca.clone(),
             ra: ready.ra.clone(),
-            profiles: select_profiles(settings, profiles)?,
+            profiles: current_profiles(settings, profiles)?,
         };
         let mut config =
             EndpointConfig::new(settings.name.value(), mode, authority, self.host.clone());
-        config.next.clone_from(&ready.next);
+        if let Some(next) = &ready.next {
+            config.next = Some(next.of_endpoint(next_profiles(settings, profiles)?));
+        }
         apply(settings, &mut config);
         config.compliance = compliance;
         let at = settings.name.span();
@@ -153,16 +159,20 @@ impl Doors<'_> {
         let place = built.as_ref().err().and_then(|error| place_of(error, settings));
         let built = built.map_err(|error| explain(&error));
         let endpoint = findings.take(place.unwrap_or(at.clone()), built)?;
-        let crl = match &settings.crl {
-            Some(crl) => Some(findings.take(crl.span(), publisher(crl.value(), &endpoint, ready))?),
-            None => None,
+        let (crl, next_crl) = match &settings.crl {
+            Some(crl) => {
+                let crls = publishers(crl.value(), &endpoint, ready);
+                let (crl, next_crl) = findings.take(crl.span(), crls)?;
+                (Some(crl), next_crl)
+            }
+            None => (None, None),
         };
         if intune.is_some() {
             warn_of_chain(settings, ready, findings);
         }
         let (mode, made_up) = (mode_name(*settings.mode.value()), ready.made_up);
         let page = settings.one_time.as_ref().is_some_and(|settings| settings.value().page);
-        Some(Door { endpoint, config, mode, expiries, intune, page, crl, made_up, at })
+        Some(Door { endpoint, config, mode, expiries, intune, page, crl, next_crl, made_up, at })
     }
 
     fn authority(&self, settings: &endpoint::Endpoint) -> Option<&Ready> {
@@ -258,23 +268,62 @@ impl Way {
     }
 }
 
-fn publisher(settings: &CrlSettings, endpoint: &Endpoint, ready: &Ready) -> Result<Crl, Fault> {
-    let usages = ready.ca.issuer.certificate().key_usage();
+/// The CRL of the CA, and that of the next one.
+fn publishers(
+    settings: &CrlSettings,
+    endpoint: &Endpoint,
+    ready: &Ready,
+) -> Result<(Crl, Option<Crl>), Fault> {
+    let CrlSettings { path, next_path, lifetime } = settings;
+    let publisher = CrlPublisher::new(endpoint, lifetime.0);
+    let crl = crl(path.value(), lifetime.0, publisher, ready.ca.issuer.certificate())?;
+    let next = next_path.as_ref().zip(ready.next.as_ref().and_then(Next::issuer));
+    let next = next.map(|(path, ca)| {
+        let publisher = CrlPublisher::of_next(endpoint, lifetime.0);
+        self::crl(path.value(), lifetime.0, publisher, ca)
+    });
+    Ok((crl, next.transpose()?))
+}
+
+fn crl(
+    path: &str,
+    lifetime: Duration,
+    publisher: Result<CrlPublisher, Error>,
+    ca: &Certificate,
+) -> Result<Crl, Fault> {
+    let usages = ca.key_usage();
     if usages.is_some_and(|usages| !usages.contains(KeyUsage::CRL_SIGN)) {
         let what = "the CA's keyUsage lacks cRLSign, so that nobody would believe its CRLs";
         return Err(Fault::new(what, "give a CA with cRLSign, or take `crl` out"));
     }
-    let (path, lifetime) = (settings.path.value().clone(), settings.lifetime.0);
-    let publisher = CrlPublisher::new(endpoint, lifetime).map_err(|error| {
+    let publisher = publisher.map_err(|error| {
         Fault::new(error.to_string(), "use a lifetime of a minute or more: lifetime = \"7d\"")
     })?;
     let publisher = Arc::new(publisher);
     // Whether the path can be one is found out here, not when the router is built.
-    let router = scep_server::crl_router(&path, publisher.clone());
+    let router = scep_server::crl_router(path, publisher.clone());
     let _served_later = router.map_err(|error| {
         Fault::new(error.to_string(), "write a path such as \"/crl/devices.crl\"")
     })?;
-    Ok(Crl { path, lifetime, publisher })
+    Ok(Crl { path: path.to_owned(), lifetime, publisher })
+}
+
+impl Door {
+    /// The CAs that issue at it, each with its CRL, if that is served.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = (&Certificate, Option<&Crl>)> {
+        let next = match &self.config.next {
+            Some(NextAuthority::Issuing(next)) => Some(next),
+            _ => None,
+        };
+        let next = next.map(|next| (next.ca.issuer.certificate(), self.next_crl.as_ref()));
+        let current = (self.config.authority.ca.issuer.certificate(), self.crl.as_ref());
+        std::iter::once(current).chain(next)
+    }
+
+    /// The CRLs that are served beside it.
+    pub(crate) fn crls(&self) -> impl Iterator<Item = &Crl> {
+        self.crl.iter().chain(&self.next_crl)
+    }
 }
 
 fn verifier_config(settings: &SignedMode, anchors: Vec<TrustAnchor>) -> VerifierConfig {
@@ -307,16 +356,37 @@ fn authority_expiries(ready: &Ready) -> Vec<Expiry> {
     let earlier = ready.ra.earlier.iter();
     expiries.extend(earlier.map(|ra| expiry("earlier-ra", &ra.certificate)));
     expiries.extend(ready.ca.chain.iter().map(|above| expiry("chain", above)));
+    let next = ready.next.as_ref().map(Next::certificates).unwrap_or_default();
+    expiries.extend(next.into_iter().map(|(role, certificate)| expiry(role, certificate)));
     expiries
 }
 
-fn select_profiles(
+fn current_profiles(
     settings: &endpoint::Endpoint,
     profiles: &BTreeMap<&str, Profile>,
 ) -> Option<Profiles> {
+    select_profiles(settings.profile.as_ref(), settings.profiles.as_ref(), profiles)
+}
+
+/// What the next CA may issue: what is said of it, else what the current one may.
+fn next_profiles(
+    settings: &endpoint::Endpoint,
+    profiles: &BTreeMap<&str, Profile>,
+) -> Option<Profiles> {
+    match (&settings.next_profile, &settings.next_profiles) {
+        (None, None) => current_profiles(settings, profiles),
+        (one, by_use) => select_profiles(one.as_ref(), by_use.as_ref(), profiles),
+    }
+}
+
+fn select_profiles(
+    one: Option<&Located<String>>,
+    by_use: Option<&Located<ProfilesByUse>>,
+    profiles: &BTreeMap<&str, Profile>,
+) -> Option<Profiles> {
     let named = |name: &Located<String>| profiles.get(name.value().as_str()).cloned();
-    let Some(by_use) = settings.profiles.as_ref().map(Located::value) else {
-        let profile = match &settings.profile {
+    let Some(by_use) = by_use.map(Located::value) else {
+        let profile = match one {
             Some(name) => named(name),
             None => profiles.values().next().cloned(),
         };
@@ -445,6 +515,12 @@ fn remedy(misconfigured: &Misconfigured) -> &'static str {
         Misconfigured::NextCa(_) | Misconfigured::NextRa(_) => {
             "give the certificate of the next CA first, then that of its RA"
         }
+        Misconfigured::Next(defect) => remedy(defect),
+        Misconfigured::NextSameKey => "make a new key for the next CA",
+        Misconfigured::NextSameRecipient => {
+            "issue the next RA's certificate with another serial number"
+        }
+        Misconfigured::NextNoRecipient => "give the next CA an RA with an RSA key",
         Misconfigured::HiddenRa => "use ca-certificates \"auto\" or \"ra-bundle\"",
         Misconfigured::NoRa => "use ca-certificates \"auto\" or \"single-ca\", or give an RA",
         Misconfigured::PasswordLifetime { .. } => "use a lifetime of 1s to 30d: lifetime = \"60m\"",

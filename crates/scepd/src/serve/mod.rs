@@ -11,6 +11,7 @@ pub(crate) mod intune;
 mod journal;
 mod keys;
 mod log;
+mod next_ca;
 mod notify;
 mod prove;
 mod server;

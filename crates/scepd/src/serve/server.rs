@@ -237,7 +237,7 @@ fn router(doors: &[Door], limits: &model::Limits, refusals: &Arc<Refusals>) -> R
         ScepService::new(door.endpoint.clone()).with_body_timeout(limits.body_timeout.0)
     });
     let mut router = scep_server::router(services).context("building the router")?;
-    for crl in doors.iter().filter_map(|door| door.crl.as_ref()) {
+    for crl in doors.iter().flat_map(Door::crls) {
         let published = scep_server::crl_router(&crl.path, crl.publisher.clone());
         router = router.merge(published.context("building the router of a CRL")?);
     }

@@ -22,6 +22,7 @@ mod one_time;
 mod protocol;
 mod reload;
 mod restart;
+mod rollover;
 mod sealed;
 mod secrets;
 mod shutdown;

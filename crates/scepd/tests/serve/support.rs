@@ -318,19 +318,39 @@ pub(crate) async fn enrol_with(
     name: &str,
     password: &str,
 ) -> Result<Issued, Error> {
+    enrol_at(trust(), key, url, name, password).await
+}
+
+/// As [`enrol_with`], at a CA that is known.
+pub(crate) async fn enrol_at(
+    trust: CaTrust,
+    key: &str,
+    url: &str,
+    name: &str,
+    password: &str,
+) -> Result<Issued, Error> {
     let key = software(key);
     let subject = Name::build(&[(oid::COMMON_NAME, name)]);
     let csr = sign_csr(&key, &subject, Some(&Secret::new(password)), &[])?;
     let now = scep_client::now();
     let signer = self_signed(&key, &subject, now, aws_lc_rs::provider().random)?;
-    send(url, &Identity::new(csr, signer, &key), EnrolmentSettings::new(trust())).await
+    send(url, &Identity::new(csr, signer, &key), EnrolmentSettings::new(trust)).await
 }
 
 /// Renews a certificate that [`enrol`] got, under the same key.
 pub(crate) async fn renew(url: &str, certificate: &Certificate) -> Result<Issued, Error> {
+    renew_at(trust(), url, certificate).await
+}
+
+/// As [`renew`], at a CA that is known.
+pub(crate) async fn renew_at(
+    trust: CaTrust,
+    url: &str,
+    certificate: &Certificate,
+) -> Result<Issued, Error> {
     let key = software("rsa2048-device");
     let csr = sign_csr(&key, certificate.subject(), None, &[])?;
-    let mut settings = EnrolmentSettings::new(trust());
+    let mut settings = EnrolmentSettings::new(trust);
     settings.purpose = Purpose::Renew(RenewalMessage::default());
     send(url, &Identity::new(csr, certificate.clone(), &key), settings).await
 }
@@ -346,7 +366,7 @@ async fn send(
     client.enrol(settings, identity, |_| ()).await
 }
 
-fn trust() -> CaTrust {
+pub(crate) fn trust() -> CaTrust {
     CaTrust::Anchor(CaAnchor::TrustUnverified)
 }
 
@@ -378,9 +398,19 @@ pub(crate) fn ca_with_key(name: &str, key: &str) -> Ca {
     ca_with(name, key, usages.to_vec())
 }
 
-fn ca_with(name: &str, key: &str, usages: Vec<KeyUsagePurpose>) -> Ca {
-    let key = KeyPair::from_pem(&key_pem(key)).unwrap();
+/// A CA with another key of testdata, whose certificate begins in so many days, which may be some ago.
+pub(crate) fn ca_beginning_in(days: i64, name: &str, key: &str) -> Ca {
     let mut params = named(name);
+    params.not_before = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+    ca_of(params, key, vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign])
+}
+
+fn ca_with(name: &str, key: &str, usages: Vec<KeyUsagePurpose>) -> Ca {
+    ca_of(named(name), key, usages)
+}
+
+fn ca_of(mut params: CertificateParams, key: &str, usages: Vec<KeyUsagePurpose>) -> Ca {
+    let key = KeyPair::from_pem(&key_pem(key)).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = usages;
     Ca { pem: params.self_signed(&key).unwrap().pem(), params, key }
@@ -418,6 +448,16 @@ pub(crate) fn named(name: &str) -> CertificateParams {
 
 /// A PKCSReq that [`enrol`] would send.
 pub(crate) async fn message(url: &str, name: &str, password: &str) -> bytes::Bytes {
+    message_to(trust(), url, name, password).await
+}
+
+/// As [`message`], to a CA that is known.
+pub(crate) async fn message_to(
+    trust: CaTrust,
+    url: &str,
+    name: &str,
+    password: &str,
+) -> bytes::Bytes {
     let key = software("rsa2048-device");
     let provider = aws_lc_rs::provider();
     let subject = Name::build(&[(oid::COMMON_NAME, name)]);
@@ -429,7 +469,7 @@ pub(crate) async fn message(url: &str, name: &str, password: &str) -> bytes::Byt
         transaction_id: [7; 16],
         message: MessageRandom::new(&[7; _]),
     };
-    let settings = EnrolmentSettings::new(trust());
+    let settings = EnrolmentSettings::new(trust);
     let mut step = Enrolment::start(settings, csr, signer, provider).unwrap();
     loop {
         step = match step {

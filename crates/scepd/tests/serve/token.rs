@@ -3,14 +3,18 @@
 use std::fs;
 use std::process::Command;
 
+use scep_client::Client;
 use scep_crypto::aws_lc_rs::provider;
-use scep_test::canaries::PIN;
+use scep_proto::client::CaTrust;
+use scep_test::canaries::{PASSPHRASE, PIN};
 use scep_types::{AlgorithmPolicy, Certificate, DigestAlgorithm, SignatureScheme};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::config::{Wrong, assert_explained_in};
-use crate::support::{PASSWORD, Place, Scepd, enrol, http, key_pem, message};
+use crate::support::{
+    PASSWORD, Place, Scepd, ca_beginning_in, enrol, enrol_at, http, key_pem, message, ra, trust,
+};
 
 const IN_A_TOKEN: &str = r#"
 state-dir = "state"
@@ -100,6 +104,38 @@ async fn a_ca_and_an_ra_in_a_token_enrol_and_sign_crls_before_and_after_a_restar
             assert!(!text.contains(PIN), "{text}");
         }
     }
+}
+
+// R-5.1-01
+#[tokio::test]
+#[ignore = "needs softhsm2"]
+async fn a_next_ca_in_a_token_issues_and_its_ra_may_have_its_key_behind_a_passphrase() {
+    let place = place();
+    let next = ca_beginning_in(10, "Next CA", "rsa2048-signer");
+    place.write("next.pem", &next.pem, 0o644);
+    place.write("next-ra.pem", &ra(&next, "rsa2048-ra"), 0o644);
+    place.write("next-ra.key", &key_pem("rsa2048-ra.encrypted"), 0o600);
+    place.write("passphrase", &format!("{PASSPHRASE}\n"), 0o600);
+    let settings = r#"[authority.a]
+next-ca = "next.pem"
+next-ca-key = { pkcs11 = { module = "/usr/lib/softhsm/libsofthsm2.so", token = "scep", label = "other", pin = { file = "pin" } } }
+next-ra = "next-ra.pem"
+next-ra-key = { file = "next-ra.key", passphrase = { file = "passphrase" } }
+"#;
+    place.replace("[profile.p]", &format!("{settings}[profile.p]"));
+    let scepd = place.serve();
+    let client = Client::new(scepd.url(), provider()).unwrap();
+    let ca = client.authenticated_ca(&trust(), None).await.unwrap();
+    let next = client.next_ca(&ca, AlgorithmPolicy::Modern).await.unwrap();
+    let known = CaTrust::Known(Box::new(next.ca().clone()));
+    let issued = enrol_at(known, "rsa2048-device", scepd.url(), "phone", PASSWORD).await.unwrap();
+    assert!(next.ca().issued(&issued.certificate, &provider()));
+    drop(scepd);
+    // Another key of the token is not the next CA's.
+    place.replace("label = \"other\"", "label = \"the CA\"");
+    let report = place.check();
+    assert!(report.to_string().contains("the token's key is not that of the certificate"));
+    assert!(!report.to_string().contains(PIN) && !report.to_string().contains(PASSPHRASE));
 }
 
 /// micromdm's client gets a certificate.

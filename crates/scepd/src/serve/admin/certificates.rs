@@ -64,8 +64,9 @@ async fn by_serial(server: &Server, serial: &str, now: UnixTime) -> Answered {
 /// This serial number at each CA.
 fn ids(server: &Server, serial: &str) -> Result<BTreeSet<CertificateId>, Answer> {
     let running = server.running();
-    let ids = running.doors.iter().map(|door| revoke::id(door, serial));
-    ids.collect::<Option<_>>().ok_or_else(|| bad("not a serial number"))
+    let ids = running.doors.iter().map(|door| revoke::ids(door, serial));
+    let ids: Option<Vec<_>> = ids.collect();
+    Ok(ids.ok_or_else(|| bad("not a serial number"))?.into_iter().flatten().collect())
 }
 
 async fn page(server: &Server, of: &CertificatesOf, wanted: &Wanted, now: UnixTime) -> Answered {

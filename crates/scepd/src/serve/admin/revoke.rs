@@ -4,7 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use scep_crypto::aws_lc_rs;
 use scep_store::{CertificateId, Revocation, Revoked, SerialNumber, Sha256};
-use scep_types::{DigestAlgorithm, UnixTime};
+use scep_types::{Certificate, DigestAlgorithm, UnixTime};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ const MOST: usize = 16 * 1024;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
-    /// An endpoint of the CA that issued it.
+    /// An endpoint whose CA, or next CA, issued it.
     endpoint: String,
     /// Its serial number in hexadecimal.
     serial: String,
@@ -53,10 +53,10 @@ pub(super) async fn revoke(
     let running = server.running();
     let door = running.doors.iter().find(|door| door.endpoint.name() == order.endpoint);
     let door = door.ok_or_else(|| bad(format!("no endpoint {:?}", order.endpoint)))?;
-    let id = id(door, &order.serial).ok_or_else(|| bad("not a serial number".to_owned()))?;
+    let ids = ids(door, &order.serial).ok_or_else(|| bad("not a serial number".to_owned()))?;
     let revocation = Revocation { at: now, reason: order.reason as u8 };
-    let revoked = server.host.store.revoke(&id, revocation).await;
-    match revoked.map_err(|error| Answer::store(&error))? {
+    let (issuer, revoked) = revoke_one(server, &ids, revocation).await?;
+    match revoked {
         Revoked::Unknown => {
             let why = "no such certificate was issued here, or it expired long ago";
             Err(Answer::error(StatusCode::NOT_FOUND, &why))
@@ -68,18 +68,34 @@ pub(super) async fn revoke(
             let Order { endpoint, serial, reason } = &order;
             let details = json!({ "endpoint": endpoint, "serial": serial, "reason": reason });
             server.watch.acted(&now.to_string(), &caller.name, "revoke", &details);
-            let on_crl = publish(&running.doors, door, now).await;
+            let on_crl = publish(&running.doors, issuer, now).await;
             Answer::ok(json!({ "ok": true, "revoked_at": now.to_string(), "on_crl": on_crl }))
         }
     }
 }
 
+/// Revokes it at the CA that issued it; serial numbers of ours are random, so that it is one at most.
+async fn revoke_one(
+    server: &Server,
+    ids: &[CertificateId],
+    revocation: Revocation,
+) -> Result<(Option<Sha256>, Revoked), Answer> {
+    for id in ids {
+        let revoked = server.host.store.revoke(id, revocation).await;
+        match revoked.map_err(|error| Answer::store(&error))? {
+            Revoked::Unknown => {}
+            revoked => return Ok((Some(id.issuer), revoked)),
+        }
+    }
+    Ok((None, Revoked::Unknown))
+}
+
 /// Publishes the CRLs of the certificate's CA; whether there are any, and all of them say it.
-async fn publish(doors: &[Door], of: &Door, now: UnixTime) -> bool {
-    let spki = |door: &Door| door.config.authority.ca.issuer.certificate().spki().to_vec();
-    let same_ca = doors.iter().filter(|door| spki(door) == spki(of));
+async fn publish(doors: &[Door], issuer: Option<Sha256>, now: UnixTime) -> bool {
+    let issuers = doors.iter().flat_map(Door::issuers);
+    let same_ca = issuers.filter(|(ca, _)| issuer.is_some() && issuer_key(ca) == issuer);
     let mut published = Vec::new();
-    for crl in same_ca.filter_map(|door| door.crl.as_ref()) {
+    for crl in same_ca.filter_map(|(_, crl)| crl) {
         let made = crl.publisher.publish(now).await;
         if let Err(error) = &made {
             tracing::error!(%error, "revoked, but no CRL says so yet");
@@ -89,12 +105,17 @@ async fn publish(doors: &[Door], of: &Door, now: UnixTime) -> bool {
     !published.is_empty() && published.iter().all(|made| *made)
 }
 
-pub(super) fn id(door: &Door, serial: &str) -> Option<CertificateId> {
-    let provider = aws_lc_rs::provider();
-    let spki = door.config.authority.ca.issuer.certificate().spki();
-    let issuer = provider.digest.digest(DigestAlgorithm::Sha256, spki).ok()?;
-    let issuer = Sha256::from_digest(&issuer)?;
-    Some(CertificateId { issuer, serial: SerialNumber::new(&content(serial)?).ok()? })
+/// This serial number at each CA of an endpoint.
+pub(super) fn ids(door: &Door, serial: &str) -> Option<Vec<CertificateId>> {
+    let serial = SerialNumber::new(&content(serial)?).ok()?;
+    let id = |(ca, _)| Some(CertificateId { issuer: issuer_key(ca)?, serial });
+    door.issuers().map(id).collect()
+}
+
+/// Under which the store keeps what a CA issued.
+fn issuer_key(ca: &Certificate) -> Option<Sha256> {
+    let digest = aws_lc_rs::provider().digest.digest(DigestAlgorithm::Sha256, ca.spki()).ok()?;
+    Sha256::from_digest(&digest)
 }
 
 /// The content octets of the INTEGER that this is the hexadecimal form of.

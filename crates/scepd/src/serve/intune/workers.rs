@@ -44,7 +44,7 @@ impl Workers {
 
     fn start(&mut self, door: &Door, stopped: &Receiver<bool>) {
         let stop = || told(stopped.clone());
-        if let Some(crl) = &door.crl {
+        for crl in door.crls() {
             self.tasks.spawn(renew(crl.clone(), stop()));
         }
         let Some(intune) = &door.intune else { return };
@@ -66,9 +66,11 @@ impl Workers {
 
 /// Makes the first CRL of each endpoint that has one, so that nobody who asks for it has to come again.
 pub(crate) async fn publish(doors: &[Door]) {
-    for (door, crl) in doors.iter().filter_map(|door| Some((door, door.crl.as_ref()?))) {
-        if let Err(error) = crl.publisher.publish(SystemClock.now()).await {
-            tracing::error!(endpoint = door.endpoint.name(), %error, "there is no CRL yet");
+    for door in doors {
+        for crl in door.crls() {
+            if let Err(error) = crl.publisher.publish(SystemClock.now()).await {
+                tracing::error!(endpoint = door.endpoint.name(), %error, "there is no CRL yet");
+            }
         }
     }
 }
@@ -89,7 +91,10 @@ fn revocation(door: &Door, intune: &Intune) -> Option<RevocationWorker> {
     let mut settings = RevocationSettings::default();
     settings.interval = intune.revocation?;
     let publisher = door.crl.as_ref()?.publisher.clone();
-    let worker = RevocationWorker::new(&door.endpoint, intune.service.clone(), publisher);
+    let mut worker = RevocationWorker::new(&door.endpoint, intune.service.clone(), publisher);
+    if let Some(next) = &door.next_crl {
+        worker = worker.with_next_publisher(next.publisher.clone());
+    }
     Some(worker.with_settings(settings))
 }
 
