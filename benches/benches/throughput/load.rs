@@ -23,13 +23,14 @@ pub(crate) struct Place {
 pub(crate) enum Whose {
     /// No device may fail.
     Ours,
-    /// `scepserver` answers with single DES, and refuses some of many that come at once. What it refuses counts as done.
+    /// `scepserver` answers with single DES, and refuses some of many that come at once.
     Another,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Run {
+    /// Devices that have a certificate.
     pub(crate) per_second: f64,
     pub(crate) p99_ms: f64,
     /// CPU time of the server for each device.
@@ -64,7 +65,7 @@ impl Place {
         let report: Value = serde_json::from_slice(&out)?;
         let figure = |value: &Value| value.as_f64().context("no figure");
         Ok(Run {
-            per_second: f64::from(self.devices) / figure(&report["seconds"])?,
+            per_second: figure(&report["enrolments_per_second"])?,
             p99_ms: figure(&report["latency_ms"]["p99"])?,
             cpu_ms: figure(&report["server_cpu"]["seconds"])? * 1e3 / f64::from(self.devices),
             failed,
