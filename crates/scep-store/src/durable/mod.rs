@@ -25,6 +25,10 @@ use crate::request::{Begin, NewPending, Rejection, Reservation, Terms};
 use crate::{EnrolmentStore, MAX_LEASED_NOTICES, StoreError};
 
 mod cells;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod group;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod guess;
 mod password_cells;
 mod plan;
 mod rates;
@@ -33,9 +37,15 @@ mod tables;
 mod working;
 
 pub(crate) use cells::Cell;
+#[cfg(feature = "postgres")]
+pub(crate) use group::MOST;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) use group::{Changes, Writer};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) use guess::Shortcut;
 pub(crate) use records::QueuedRecord;
 #[cfg(feature = "redis")]
-pub(crate) use records::UnsentRecord;
+pub(crate) use records::{TransactionRecord, UnsentRecord};
 #[cfg(feature = "sqlite")]
 pub(crate) use tables::Found;
 pub(crate) use tables::{Lookup, Table};

@@ -4,7 +4,7 @@ use super::cells::Cell;
 use super::working::Key;
 
 /// A kind of records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
     Challenges,
     Transactions,

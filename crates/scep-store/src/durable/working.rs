@@ -12,7 +12,7 @@ use crate::ids::{CertificateId, EndpointId, Sha256, TransactionKey};
 use crate::{StoreError, StoreLimits};
 
 /// By what a record is loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
     Transaction(TransactionKey),
     /// The transaction of a reservation, or the one that has a challenge.
@@ -50,6 +50,30 @@ pub(crate) struct Change {
     pub(crate) after: Option<Record>,
 }
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+impl Change {
+    /// All keys by which the record is found.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        let record = self.after.as_ref().or(self.before.as_ref());
+        let (key, name) = match record {
+            None => (None, None),
+            Some(Record::Transaction(found)) => {
+                let name = Key::Transaction(found.key.clone());
+                (Some(Key::TransactionById(found.id)), Some(name))
+            }
+            Some(Record::Challenge(found)) => (Some(Key::Challenge(found.key)), None),
+            Some(Record::Device(found)) => (Some(Key::Device(found.key)), None),
+            Some(Record::Certificate(found)) => (Some(Key::Certificate(found.key())), None),
+            Some(Record::Queued(found)) => (Some(Key::Queued(found.id)), None),
+            Some(Record::Unsent(found)) => (Some(Key::Unsent(found.certificate)), None),
+            Some(Record::Allowance(found)) => (Some(Key::Allowance(found.key)), None),
+            Some(Record::Password(found)) => (Some(Key::Password(found.password.key)), None),
+            Some(Record::Shelf(found)) => (Some(Key::Shelf(found.endpoint.clone())), None),
+        };
+        key.into_iter().chain(name)
+    }
+}
+
 /// Why a verb did not come to its end.
 pub(crate) enum Stop {
     /// It needs these records too; load them and run it again.
@@ -81,6 +105,22 @@ impl Occupancy {
     pub(crate) const fn of(rows: [u64; Table::COUNT]) -> Self {
         let [challenges, transactions, queued, devices, certificates, notices, passwords, _] = rows;
         Self { challenges, transactions, queued, devices, certificates, notices, passwords }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Occupancy {
+    /// As if there were so many more of each kind.
+    pub(crate) fn and(self, more: u64) -> Self {
+        Self {
+            challenges: self.challenges.saturating_add(more),
+            transactions: self.transactions.saturating_add(more),
+            queued: self.queued.saturating_add(more),
+            devices: self.devices.saturating_add(more),
+            certificates: self.certificates.saturating_add(more),
+            notices: self.notices.saturating_add(more),
+            passwords: self.passwords.saturating_add(more),
+        }
     }
 }
 
@@ -249,8 +289,38 @@ impl Working {
         if has_room { Ok(()) } else { Err(StoreError::Full { what, limit }) }
     }
 
+    /// Whether every record that was loaded is changed too, so that a write that compares them checks all that was decided on.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    pub(crate) fn changes_all(&self) -> bool {
+        let is_taken = |name: &TransactionKey| self.transactions.0.iter().any(|t| t.takes(name));
+        self.names.iter().all(|(name, id)| id.is_some() || is_taken(name))
+            && self.transactions.change_all()
+            && self.challenges.change_all()
+            && self.devices.change_all()
+            && self.allowances.change_all()
+            && self.certificates.change_all()
+            && self.queue.change_all()
+            && self.unsent.change_all()
+            && self.passwords.change_all()
+            && self.shelves.change_all()
+    }
+
     /// What became of the records, always in the same order of kinds and keys, so that no two verbs wait for each other.
     pub(crate) fn into_changes(self) -> Vec<Change> {
+        let mut all = self.into_all();
+        all.retain(|change| change.before != change.after);
+        all
+    }
+
+    /// The same, and the records that stay as they are; nothing if all do.
+    #[cfg(feature = "redis")]
+    pub(crate) fn into_loaded(self) -> Vec<Change> {
+        let all = self.into_all();
+        let is_changed = all.iter().any(|change| change.before != change.after);
+        if is_changed { all } else { Vec::new() }
+    }
+
+    fn into_all(self) -> Vec<Change> {
         let challenges = self.challenges.into_changes(Record::Challenge);
         let transactions =
             self.transactions.into_changes(|record| Record::Transaction(Box::new(record)));
@@ -340,13 +410,27 @@ impl<R: Keyed> Records<R> {
         }
     }
 
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    fn change_all(&self) -> bool {
+        self.0.iter().all(|loaded| loaded.before != loaded.now)
+    }
+
     fn into_changes(mut self, wrap: fn(R) -> Record) -> impl Iterator<Item = Change> {
         self.0.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        let changed = self.0.into_iter().filter(|loaded| loaded.before != loaded.now);
-        changed.map(move |Loaded { before, now, .. }| Change {
+        let known =
+            self.0.into_iter().filter(|loaded| loaded.before.is_some() || loaded.now.is_some());
+        known.map(move |Loaded { before, now, .. }| Change {
             before: before.map(wrap),
             after: now.map(wrap),
         })
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+impl Loaded<TransactionRecord> {
+    /// Whether it is a new transaction of this name.
+    fn takes(&self, name: &TransactionKey) -> bool {
+        self.before.is_none() && self.now.as_ref().is_some_and(|now| now.key == *name)
     }
 }
 

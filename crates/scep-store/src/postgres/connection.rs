@@ -9,12 +9,16 @@ use tokio_postgres::{Client, Statement};
 
 use super::cells;
 use crate::durable::Cell;
+use crate::sql::Column;
 use crate::{Cause, StoreError};
 
 pub(super) struct Connection {
     client: Client,
     prepared: Mutex<HashMap<String, Statement>>,
 }
+
+/// Statements that a connection keeps prepared: more than there are forms of verbs, and no more than a server bears.
+const PREPARED: usize = 128;
 
 /// Why a statement did nothing.
 #[derive(Debug)]
@@ -45,6 +49,21 @@ impl Connection {
         self.client.execute(&statement, &parameters(cells)).await.map_err(failure)
     }
 
+    /// Runs a statement that checks what it was decided on, and fails as overtaken if that was not so.
+    pub(super) async fn execute_checked(
+        &self,
+        sql: &str,
+        columns: &[Column],
+    ) -> Result<(), Failure> {
+        let statement = self.prepared(sql).await?;
+        match self.client.execute(&statement, &parameters(columns)).await {
+            Err(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
+                Err(Failure::Overtaken)
+            }
+            done => done.map(drop).map_err(failure),
+        }
+    }
+
     /// The rows that a statement gives.
     pub(super) async fn query(&self, sql: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>, Failure> {
         let statement = self.prepared(sql).await?;
@@ -66,6 +85,9 @@ impl Connection {
         }
         let statement = self.client.prepare(sql).await.map_err(failure)?;
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if prepared.len() >= PREPARED {
+            prepared.clear();
+        }
         prepared.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -75,7 +97,7 @@ impl Connection {
     }
 }
 
-fn parameters(cells: &[Cell]) -> Vec<&(dyn ToSql + Sync)> {
+fn parameters<P: ToSql + Sync>(cells: &[P]) -> Vec<&(dyn ToSql + Sync)> {
     cells.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect()
 }
 

@@ -1,7 +1,8 @@
-//! PostgreSQL: a bounded pool of connections, and a verb in two round trips.
+//! PostgreSQL: a bounded pool of connections, and a verb in one round trip, with others, or alone in two.
 
 mod cells;
 mod connection;
+mod group;
 mod options;
 mod pool;
 mod schema;
@@ -16,7 +17,8 @@ use scep_types::UnixTime;
 
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
-    Backend, Care, Cell, Durable, Occupancy, QueuedRecord, Table, Verb, Working, fresh,
+    Backend, Care, Cell, Changes, Durable, MOST, Occupancy, QueuedRecord, Shortcut, Table, Verb,
+    Working, Writer, fresh,
 };
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::journal::{Event, EventKind, EventPage, NewEvent, of_kind};
@@ -34,18 +36,23 @@ use verb::{Attempt, IfFull};
 
 /// The enrolment state in a PostgreSQL database: durable, exact, and shared by any number of nodes.
 ///
-/// A verb is one transaction at the level REPEATABLE READ: if another changed a row that it writes, it fails and is run
-/// again, at most 64 times. It takes two round trips, one to read and one to write and commit. There are no advisory locks,
-/// no server-side code and no table locks, so that databases which speak the same protocol will do too. A reservation alone
-/// is committed asynchronously: a crash of the database may take it back, and then its holder's commit fails with
-/// [`StoreError::LeaseLost`]. Whatever fails or takes too long is [`StoreError::Unavailable`].
+/// A new request, and whoever settles what this node reserved, is decided without reading and written by one statement,
+/// which fails unless all rows are as they were believed to be; what waits meanwhile is written by the next one, up to 32
+/// verbs. Where that fails, each verb is one transaction of its own, which reads first, at the level REPEATABLE READ: if another
+/// changed a row that it writes, it is run again, at most 64 times. There are no advisory locks, no server-side code and no
+/// table locks, so that databases which speak the same protocol will do too. Reservations are committed asynchronously: a
+/// crash of the database may take one back, and then its holder's commit fails with [`StoreError::LeaseLost`]. Whatever
+/// fails or takes too long is [`StoreError::Unavailable`], to all that were written together.
 ///
 /// A server with `fsync` or `synchronous_commit` off is refused at the start. With replicas, only synchronous ones
 /// (`synchronous_standby_names`) keep what was committed when the primary is lost.
 pub type PostgresStore = Durable<Postgres>;
 
 /// Where a [`PostgresStore`] keeps its records.
-pub struct Postgres(Arc<Shared>);
+pub struct Postgres {
+    shared: Arc<Shared>,
+    shortcut: Shortcut,
+}
 
 struct Shared {
     pool: Pool,
@@ -80,7 +87,7 @@ impl Durable<Postgres> {
             verbs: AtomicU64::new(0),
         };
         shared.prepare().await?;
-        Ok(Self::on(Postgres(Arc::new(shared))))
+        Ok(Self::on(Postgres { shared: Arc::new(shared), shortcut: Shortcut::new() }))
     }
 
     /// Whether [`connect`](Self::connect) would find a server that is fit; it writes nothing.
@@ -101,17 +108,24 @@ impl Durable<Postgres> {
 impl Backend for Postgres {
     async fn run<T: Send + 'static>(&self, verb: Verb<T>, care: Care) -> Result<T, StoreError> {
         self.tend(verb.now);
+        // Where room may end with what is on its way, each verb is looked at alone.
+        let occupancy = self.shared.counts().occupancy().and(2 * MOST as u64);
+        let room = (self.shared.limits, occupancy);
+        if let Some(answer) = self.shortcut.take(&self.shared, &verb, care, room).await? {
+            return Ok(answer);
+        }
         let mut if_full = IfFull::Undo;
         for attempt in 0..ATTEMPTS {
-            let occupancy = self.0.counts().occupancy();
-            match self.0.attempt(&verb, (care, if_full), occupancy).await? {
+            let occupancy = self.shared.counts().occupancy();
+            match self.shared.attempt(&verb, (care, if_full), occupancy).await? {
                 Attempt::Answered(answer, changes) => {
-                    self.0.counts().note(&changes);
+                    self.shared.counts().note(&changes);
+                    self.shortcut.note(&changes);
                     return answer;
                 }
                 Attempt::Overtaken => back_off(attempt).await?,
                 Attempt::NoRoom => {
-                    self.0.make_room(verb.now).await?;
+                    self.shared.make_room(verb.now).await?;
                     if_full = IfFull::Refuse;
                 }
             }
@@ -125,12 +139,12 @@ impl Backend for Postgres {
         now: UnixTime,
     ) -> Result<Vec<QueuedRecord>, StoreError> {
         let cells = [Cell::text(endpoint.as_str()), Cell::time(now)];
-        let rows = self.0.query(&self.0.statements.queue, &cells).await?;
+        let rows = self.shared.query(&self.shared.statements.queue, &cells).await?;
         rows.into_iter().map(QueuedRecord::from_cells).collect()
     }
 
     async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
-        let rows = self.0.query(REVOKED, &[Cell::digest(issuer)]).await?;
+        let rows = self.shared.query(REVOKED, &[Cell::digest(issuer)]).await?;
         rows.into_iter().map(RevokedCertificate::from_cells).collect()
     }
 
@@ -141,7 +155,7 @@ impl Backend for Postgres {
         now: UnixTime,
     ) -> Result<Vec<CertificateId>, StoreError> {
         let cells = [Cell::text(endpoint.as_str()), Cell::time(now), Cell::number(most as u64)];
-        let rows = self.0.query(DUE, &cells).await?;
+        let rows = self.shared.query(DUE, &cells).await?;
         rows.into_iter().map(CertificateId::from_cells).collect()
     }
 
@@ -152,13 +166,13 @@ impl Backend for Postgres {
         now: UnixTime,
     ) -> Result<Vec<IssuedCertificate>, StoreError> {
         let (sql, cells) = crate::sql::page(of, page, now);
-        let rows = self.0.query(&sql, &cells).await?;
+        let rows = self.shared.query(&sql, &cells).await?;
         rows.into_iter().map(IssuedCertificate::from_cells).collect()
     }
 
     async fn record(&self, events: Vec<NewEvent>, now: UnixTime) -> Result<(), StoreError> {
         for kind in EventKind::ALL {
-            self.0.record(kind, &of_kind(&events, kind), now).await?;
+            self.shared.record(kind, &of_kind(&events, kind), now).await?;
         }
         Ok(())
     }
@@ -169,16 +183,16 @@ impl Backend for Postgres {
         page: &EventPage,
         now: UnixTime,
     ) -> Result<Vec<Event>, StoreError> {
-        let cells = crate::sql::event_page(kind, page, &self.0.limits, now);
-        let rows = self.0.query(EVENTS, &cells).await?;
+        let cells = crate::sql::event_page(kind, page, &self.shared.limits, now);
+        let rows = self.shared.query(EVENTS, &cells).await?;
         rows.into_iter().map(Event::from_cells).collect()
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {
         let issuer = [Cell::digest(issuer)];
-        let rows = self.0.query(CRL_ISSUERS, &issuer).await?;
-        issuer_room(rows.first(), &self.0.limits)?;
-        let row = self.0.query(NEXT_CRL_NUMBER, &issuer).await?.pop();
+        let rows = self.shared.query(CRL_ISSUERS, &issuer).await?;
+        issuer_room(rows.first(), &self.shared.limits)?;
+        let row = self.shared.query(NEXT_CRL_NUMBER, &issuer).await?.pop();
         number(row.as_deref())
     }
 }
@@ -186,9 +200,9 @@ impl Backend for Postgres {
 impl Postgres {
     /// Now and then purges and counts beside the verbs; what has ended counts as absent before.
     fn tend(&self, now: UnixTime) {
-        let verbs = self.0.verbs.fetch_add(1, Ordering::Relaxed);
+        let verbs = self.shared.verbs.fetch_add(1, Ordering::Relaxed);
         if verbs % PURGE_EVERY == PURGE_EVERY - 1 {
-            let shared = Arc::clone(&self.0);
+            let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {
                 // If it fails, a verb will fail likewise and say so; the next purge finds what this one left.
                 let _ = shared.purge(now).await;
@@ -197,6 +211,19 @@ impl Postgres {
                 }
             });
         }
+    }
+}
+
+impl Writer for Shared {
+    async fn write(&self, group: &[Changes], care: Care) -> Result<bool, StoreError> {
+        let mut lease = self.pool.lease().await?;
+        let connection = lease.connection()?;
+        let stands = self.pool.in_time(group::write(connection, group, care)).await?;
+        lease.keep();
+        if stands {
+            group.iter().for_each(|changes| self.counts().note(changes));
+        }
+        Ok(stands)
     }
 }
 
@@ -334,6 +361,6 @@ fn number(row: Option<&[Cell]>) -> Result<u64, StoreError> {
 /// Nothing of what it holds, and nothing of how it connects.
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Postgres").field("limits", &self.0.limits).finish_non_exhaustive()
+        f.debug_struct("Postgres").field("limits", &self.shared.limits).finish_non_exhaustive()
     }
 }

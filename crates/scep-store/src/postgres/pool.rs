@@ -28,6 +28,10 @@ pub(super) struct Lease<'a> {
     _permit: SemaphorePermit<'a>,
 }
 
+/// Every statement finds its rows by a key, so one plan does for all times, also one that was made while a table was small.
+const PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+     SET enable_hashjoin = off; SET enable_mergejoin = off";
+
 impl Pool {
     pub(super) fn new(
         config: &str,
@@ -94,10 +98,13 @@ impl Pool {
         };
         let connection = Connection::new(client);
         match connection.execute_all(&self.settings()).await {
-            Ok(()) => Ok(connection),
-            Err(Failure::Broken(error)) => Err(error),
-            Err(Failure::Overtaken) => Err(StoreError::Poisoned), // settings touch no rows
+            Ok(()) => {}
+            Err(Failure::Broken(error)) => return Err(error),
+            Err(Failure::Overtaken) => return Err(StoreError::Poisoned), // settings touch no rows
         }
+        // Another server than PostgreSQL may not know them, and plans as it does.
+        let _ = connection.execute_all(PLANS).await;
+        Ok(connection)
     }
 
     /// The server gives up a little later than this node, and closes what a dead node left open.

@@ -2,26 +2,15 @@
 
 use scep_types::UnixTime;
 
-use super::places;
-use crate::StoreError;
-use crate::durable::{Cell, Change, Key, Lookup, Record, Table, UnsentRecord};
+use crate::durable::{Cell, Key, Lookup, Record, Table, TransactionRecord, UnsentRecord};
 use crate::ids::{CertificateId, EndpointId, SerialNumber, Sha256};
+use crate::{StoreError, StoreLimits};
 
 const VERSION: u8 = 1;
 const NULL: u8 = 0;
 const INTEGER: u8 = 1;
 const OCTETS: u8 = 2;
 const TEXT: u8 = 3;
-
-/// A change as the arguments of `write.lua`; an empty value is none.
-pub(super) struct Written {
-    pub(super) kind: u8,
-    pub(super) field: Vec<u8>,
-    pub(super) before: Vec<u8>,
-    pub(super) after: Vec<u8>,
-    pub(super) ends: i64,
-    pub(super) entry: Vec<u8>,
-}
 
 /// Where `load.lua` looks for a key.
 pub(super) fn place(key: &Key) -> (u8, Vec<u8>) {
@@ -32,26 +21,44 @@ pub(super) fn place(key: &Key) -> (u8, Vec<u8>) {
     }
 }
 
-pub(super) fn change(change: &Change) -> Option<Written> {
-    let record = change.after.as_ref().or(change.before.as_ref())?;
+/// A record as Redis has it.
+pub(super) struct Encoded {
+    /// Under which field it stands among those of its table.
+    pub(super) field: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    /// Seconds since 1970.
+    pub(super) ends: i64,
+}
+
+pub(super) fn encode(record: &Record) -> Encoded {
     let (table, cells) = (record.table(), record.cells());
-    let value = |record: &Option<Record>| record.as_ref().map(encode).unwrap_or_default();
-    let field = field(cells.get(..table.key_cells())?);
-    let entry = match (table, record) {
-        (Table::Transactions, _) => name(cells.get(1..3)?),
-        (Table::Certificates, Record::Certificate(found)) => {
-            let revoked = if found.issued.revocation.is_some() { b'r' } else { b'-' };
-            [&[revoked], places::packed(&found.issued).as_slice()].concat()
-        }
-        (Table::Notices, Record::Unsent(unsent)) => due_entry(unsent),
-        _ => Vec::new(),
-    };
     let ends = match cells.get(table.ends_cell()) {
         Some(Cell::Integer(ends)) => *ends,
-        _ => return None,
+        _ => i64::MAX, // every table has the column
     };
-    let (before, after) = (value(&change.before), value(&change.after));
-    Some(Written { kind: kind(table), field, before, after, ends, entry })
+    let field = field(cells.get(..table.key_cells()).unwrap_or_default());
+    Encoded { field, value: value(table, cells), ends }
+}
+
+/// Under which name a transaction is found.
+pub(super) fn name_of(transaction: &TransactionRecord) -> Vec<u8> {
+    let key = &transaction.key;
+    name(&[Cell::text(key.endpoint.as_str()), Cell::octets(key.transaction_id.octets())])
+}
+
+/// How many records of a table there may be.
+pub(super) fn most(table: Table, limits: &StoreLimits) -> u64 {
+    let most = match table {
+        Table::Challenges => limits.challenges,
+        Table::Transactions => limits.transactions,
+        Table::Queue => limits.pending_requests,
+        Table::Devices => limits.devices,
+        Table::Certificates => limits.certificates,
+        Table::Notices => limits.notices,
+        Table::Passwords => limits.passwords,
+        Table::Shelves => return u64::MAX, // one for each endpoint that mints passwords
+    };
+    u64::try_from(most).unwrap_or(u64::MAX)
 }
 
 /// The lexicographic range of an issuer's certificates.
@@ -62,7 +69,7 @@ pub(super) fn range_of(issuer: &Sha256) -> [Vec<u8>; 2] {
 }
 
 /// Where a due notice stands: by endpoint, then by time, then by certificate, as octets in that order.
-fn due_entry(unsent: &UnsentRecord) -> Vec<u8> {
+pub(super) fn due_entry(unsent: &UnsentRecord) -> Vec<u8> {
     let id = &unsent.certificate;
     let certificate = [id.issuer.octets().as_slice(), id.serial.content()].concat();
     [due_at(&unsent.endpoint, unsent.due), certificate].concat()
@@ -97,11 +104,9 @@ fn due_at(endpoint: &EndpointId, due: UnixTime) -> Vec<u8> {
 }
 
 /// What a later version added to a record is not written while it is nothing, so that those of an earlier one stay as they are.
-fn encode(record: &Record) -> Vec<u8> {
+fn value(table: Table, mut cells: Vec<Cell>) -> Vec<u8> {
     let mut octets = vec![VERSION];
-    let mut cells = record.cells();
-    let first = record.table().first_columns();
-    while cells.len() > first && cells.last() == Some(&Cell::Null) {
+    while cells.len() > table.first_columns() && cells.last() == Some(&Cell::Null) {
         cells.pop();
     }
     for cell in cells {
@@ -185,7 +190,7 @@ fn octets_of(cell: &Cell) -> Vec<u8> {
 }
 
 /// The number of a table in the scripts.
-const fn kind(table: Table) -> u8 {
+pub(super) const fn kind(table: Table) -> u8 {
     match table {
         Table::Challenges => 1,
         Table::Transactions => 2,

@@ -13,21 +13,23 @@ impl Redis {
         events: &[NewEvent],
         now: UnixTime,
     ) -> Result<(), StoreError> {
-        let limits = &self.0.options.limits;
+        let limits = &self.shared.options.limits;
         let oldest = before(now, limits.event_retention).as_secs();
         for kind in EventKind::ALL {
             let events = of_kind(events, kind);
             if events.is_empty() || limits.events == 0 {
                 continue;
             }
-            let mut call = self.0.scripts.journal.prepare_invoke();
-            call.key(self.0.keys.event_numbers()).key(self.0.keys.events(kind));
+            let mut call = self.shared.scripts.journal.prepare_invoke();
+            call.key(self.shared.keys.event_numbers()).key(self.shared.keys.events(kind));
             call.arg(kind.number()).arg(limits.events as u64).arg(oldest);
             for event in events {
                 call.arg(event.at.as_secs()).arg(&event.line);
             }
-            let _: u8 =
-                call.invoke_async(&mut self.0.connection.clone()).await.map_err(unavailable)?;
+            let _: u8 = call
+                .invoke_async(&mut self.shared.connection.clone())
+                .await
+                .map_err(unavailable)?;
         }
         Ok(())
     }
@@ -38,12 +40,12 @@ impl Redis {
         page: &EventPage,
         now: UnixTime,
     ) -> Result<Vec<Event>, StoreError> {
-        let oldest = before(now, self.0.options.limits.event_retention);
+        let oldest = before(now, self.shared.options.limits.event_retention);
         let newest = page.number().map_or("+inf".to_owned(), |number| format!("({number}"));
         let mut command = redis::cmd("ZREVRANGEBYSCORE");
-        command.arg(self.0.keys.events(kind)).arg(newest).arg("-inf");
+        command.arg(self.shared.keys.events(kind)).arg(newest).arg("-inf");
         command.arg("LIMIT").arg(0).arg(page.most());
-        let found: Vec<String> = self.0.ask(&command).await?;
+        let found: Vec<String> = self.shared.ask(&command).await?;
         let events = found.iter().map(|event| read(event).ok_or(StoreError::Poisoned));
         let mut events = events.collect::<Result<Vec<_>, _>>()?;
         events.retain(|event| event.at >= oldest);

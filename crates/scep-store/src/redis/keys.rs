@@ -55,7 +55,8 @@ impl Keys {
         records.chain([self.named("names")]).collect()
     }
 
-    /// Those of `write.lua`.
+    /// Those of `write.lua` and `purge.lua`: records of each kind, the names of transactions, those by id, revoked certificates,
+    /// notices that are due, those by certificate, the ends of each kind, the places of certificates, those by certificate.
     pub(super) fn of_write(&self) -> Vec<String> {
         let mut keys = self.of_load();
         keys.extend([self.named("names_by_id"), self.revoked(), self.due()]);

@@ -1,5 +1,6 @@
-//! Redis and Valkey: a script to read, and one to write if nothing changed since.
+//! Redis and Valkey: a script to read, and one to write, for many verbs at a time, what nobody changed since.
 
+mod batch;
 mod encoding;
 mod journal;
 mod keys;
@@ -19,23 +20,28 @@ use scep_types::UnixTime;
 
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
-    Backend, Care, Change, Durable, Key, Occupancy, QueuedRecord, Record, Stop, Table, Verb,
-    Working, fresh,
+    Backend, Care, Change, Changes, Durable, Key, Occupancy, QueuedRecord, Record, Shortcut, Stop,
+    Table, Verb, Working, Writer, fresh,
 };
 use crate::error::Capacity;
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::lookup::{CertificatePage, CertificatesOf};
-use crate::{Cause, StoreError};
+use crate::{Cause, StoreError, StoreLimits};
 
+use batch::Batch;
 use keys::Keys;
 pub use options::{RedisOptions, RedisPersistence};
 
 /// The enrolment state in Redis or Valkey, shared by any number of nodes; as durable as the server is.
 ///
-/// A verb is one script that reads and one that writes, and the second one does so only if each record it changes is
-/// still what the first one read; otherwise the verb is run again, at most 64 times. All keys carry one hash tag, so that
-/// a cluster keeps them in one slot: one node of it serves one store.
+/// A verb is one script that writes, and does so only if each record it changes is what it was believed to be: absent for a new
+/// request, and what this node wrote for whoever settles what it reserved. What waits meanwhile is written by the next call, up
+/// to 32 verbs. Where that fails, a script reads first, and the verb is run again if another was quicker, at most 64 times. All
+/// keys carry one hash tag, so that a cluster keeps them in one slot: one node of it serves one store.
+///
+/// A reservation is in the server's memory alone, unless it takes of an allowance: a crash or a failover takes it back, and
+/// then its holder's commit fails with [`StoreError::LeaseLost`].
 ///
 /// *Durability.* A server that may evict keys (`maxmemory-policy` other than `noeviction`) is refused at the start, and unless
 /// [`RedisPersistence`] says otherwise one without `appendonly yes` and `appendfsync always` too: with `everysec` a power
@@ -44,11 +50,15 @@ pub use options::{RedisOptions, RedisPersistence};
 /// lasting verb wait for them (`WAIT`), and even that narrows the gap without closing it. Where a certificate must never be
 /// forgotten, use PostgreSQL.
 ///
-/// Limits are checked when a verb reads; verbs that begin at the same moment may together exceed one by their number.
+/// Limits are checked by the script that writes, or where room is about to end by the one that reads: there verbs that begin at
+/// the same moment may together exceed one by their number.
 pub type RedisStore = Durable<Redis>;
 
 /// Where a [`RedisStore`] keeps its records.
-pub struct Redis(Arc<Shared>);
+pub struct Redis {
+    shared: Arc<Shared>,
+    shortcut: Shortcut,
+}
 
 struct Shared {
     connection: ConnectionManager,
@@ -90,10 +100,10 @@ impl Durable<Redis> {
         let keys = Keys::new(&options.prefix);
         server::check(&mut connection, options.persistence).await?;
         server::check_version(&mut connection, &keys).await?;
-        let (scripts, verbs) = (Scripts::new(), AtomicU64::new(0));
-        let shared = Shared { connection, options, keys, scripts, verbs };
+        let shared =
+            Shared { connection, options, keys, scripts: Scripts::new(), verbs: AtomicU64::new(0) };
         upgrade::upgrade(&shared).await?;
-        Ok(Self::on(Redis(Arc::new(shared))))
+        Ok(Self::on(Redis { shared: Arc::new(shared), shortcut: Shortcut::new() }))
     }
 
     /// Whether [`connect`](Self::connect) would succeed; it writes nothing.
@@ -110,15 +120,22 @@ impl Durable<Redis> {
 impl Backend for Redis {
     async fn run<T: Send + 'static>(&self, verb: Verb<T>, care: Care) -> Result<T, StoreError> {
         self.tend(verb.now);
+        // That there is room is looked at when it is written.
+        let room = (self.shared.options.limits, Occupancy::default());
+        if let Some(answer) = self.shortcut.take(&self.shared, &verb, care, room).await? {
+            return Ok(answer);
+        }
         let mut may_make_room = true;
         for attempt in 0..ATTEMPTS {
-            let (answer, changes) = self.0.decide(&verb).await?;
+            let (answer, changes) = self.shared.decide(&verb, care).await?;
             if matches!(answer, Err(StoreError::Full { .. })) && may_make_room {
                 may_make_room = false;
-                self.0.purge(verb.now).await?;
+                self.shared.purge(verb.now).await?;
                 continue;
             }
-            if self.0.write(&changes, care).await? {
+            let changes = Arc::new(changes);
+            if self.shared.write_alone(&changes, care).await? {
+                self.shortcut.note(&changes);
                 return answer;
             }
             back_off(attempt).await?;
@@ -132,9 +149,12 @@ impl Backend for Redis {
         now: UnixTime,
     ) -> Result<Vec<QueuedRecord>, StoreError> {
         let mut command = redis::cmd("ZRANGEBYSCORE");
-        command.arg(self.0.keys.ends(Table::Queue)).arg(format!("({}", now.as_secs())).arg("+inf");
-        let ids: Vec<Vec<u8>> = self.0.ask(&command).await?;
-        let records = self.0.records(Table::Queue, &ids).await?;
+        command
+            .arg(self.shared.keys.ends(Table::Queue))
+            .arg(format!("({}", now.as_secs()))
+            .arg("+inf");
+        let ids: Vec<Vec<u8>> = self.shared.ask(&command).await?;
+        let records = self.shared.records(Table::Queue, &ids).await?;
         let queued = records.into_iter().filter_map(|record| match record {
             Record::Queued(queued) if queued.key.endpoint == *endpoint => Some(*queued),
             _ => None,
@@ -145,9 +165,9 @@ impl Backend for Redis {
     async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
         let mut command = redis::cmd("ZRANGEBYLEX");
         let [first, last] = encoding::range_of(issuer);
-        command.arg(self.0.keys.revoked()).arg(first).arg(last);
-        let ids: Vec<Vec<u8>> = self.0.ask(&command).await?;
-        let records = self.0.records(Table::Certificates, &ids).await?;
+        command.arg(self.shared.keys.revoked()).arg(first).arg(last);
+        let ids: Vec<Vec<u8>> = self.shared.ask(&command).await?;
+        let records = self.shared.records(Table::Certificates, &ids).await?;
         let lines = records.into_iter().filter_map(|record| match record {
             Record::Certificate(found) => {
                 let serial = found.issued.certificate.id.serial;
@@ -167,8 +187,8 @@ impl Backend for Redis {
     ) -> Result<Vec<CertificateId>, StoreError> {
         let mut command = redis::cmd("ZRANGEBYLEX");
         let [first, last] = encoding::range_of_due(endpoint, now);
-        command.arg(self.0.keys.due()).arg(first).arg(last).arg("LIMIT").arg(0).arg(most);
-        let entries: Vec<Vec<u8>> = self.0.ask(&command).await?;
+        command.arg(self.shared.keys.due()).arg(first).arg(last).arg("LIMIT").arg(0).arg(most);
+        let entries: Vec<Vec<u8>> = self.shared.ask(&command).await?;
         entries.iter().map(|entry| encoding::certificate_of(entry, endpoint)).collect()
     }
 
@@ -182,14 +202,14 @@ impl Backend for Redis {
         let mut live = Vec::new();
         while live.len() < page.most() {
             let mut command = redis::cmd("ZREVRANGEBYLEX");
-            command.arg(self.0.keys.places()).arg(newest).arg(&oldest);
+            command.arg(self.shared.keys.places()).arg(newest).arg(&oldest);
             command.arg("LIMIT").arg(0).arg(page.most());
-            let members: Vec<Vec<u8>> = self.0.ask(&command).await?;
+            let members: Vec<Vec<u8>> = self.shared.ask(&command).await?;
             let Some(last) = members.last() else { break };
             newest = places::after(last);
             let fields = members.iter().map(|member| places::field(of, member));
             let fields = fields.collect::<Result<Vec<_>, _>>()?;
-            let records = self.0.records(Table::Certificates, &fields).await?;
+            let records = self.shared.records(Table::Certificates, &fields).await?;
             live.extend(records.into_iter().filter_map(|record| match record {
                 Record::Certificate(found) if now < found.ends => Some(found.issued),
                 _ => None,
@@ -213,15 +233,15 @@ impl Backend for Redis {
     }
 
     async fn next_crl_number(&self, issuer: &Sha256) -> Result<u64, StoreError> {
-        let limit = self.0.options.limits.issuers;
-        let mut call = self.0.scripts.crl_number.prepare_invoke();
-        call.key(self.0.keys.crl_numbers()).arg(issuer.octets().as_slice()).arg(limit as u64);
+        let limit = self.shared.options.limits.issuers;
+        let mut call = self.shared.scripts.crl_number.prepare_invoke();
+        call.key(self.shared.keys.crl_numbers()).arg(issuer.octets().as_slice()).arg(limit as u64);
         let number: u64 =
-            call.invoke_async(&mut self.0.connection.clone()).await.map_err(unavailable)?;
+            call.invoke_async(&mut self.shared.connection.clone()).await.map_err(unavailable)?;
         if number == 0 {
             return Err(StoreError::Full { what: Capacity::Issuers, limit });
         }
-        self.0.wait_for_replicas(Care::Lasting).await?;
+        self.shared.wait_for_replicas(Care::Lasting).await?;
         Ok(number)
     }
 }
@@ -229,9 +249,9 @@ impl Backend for Redis {
 impl Redis {
     /// Now and then purges beside the verbs; what has ended counts as absent before.
     fn tend(&self, now: UnixTime) {
-        let verbs = self.0.verbs.fetch_add(1, Ordering::Relaxed);
+        let verbs = self.shared.verbs.fetch_add(1, Ordering::Relaxed);
         if verbs % PURGE_EVERY == PURGE_EVERY - 1 {
-            let shared = Arc::clone(&self.0);
+            let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {
                 // If it fails, a verb will fail likewise and say so; the next purge finds what this one left.
                 let _ = shared.purge(now).await;
@@ -240,8 +260,14 @@ impl Redis {
     }
 }
 
+impl Writer for Shared {
+    async fn write(&self, group: &[Changes], care: Care) -> Result<bool, StoreError> {
+        self.write_group(group, care, Some(&self.options.limits)).await
+    }
+}
+
 impl Shared {
-    async fn decide<T>(&self, verb: &Verb<T>) -> Result<Decided<T>, StoreError> {
+    async fn decide<T>(&self, verb: &Verb<T>, care: Care) -> Result<Decided<T>, StoreError> {
         let mut wanted = verb.first.clone();
         let (mut loaded, occupancy) = self.load(&wanted).await?;
         let mut working = Working::new(self.options.limits, occupancy, fresh()?);
@@ -251,8 +277,8 @@ impl Shared {
             }
             match working.run(&verb.plan) {
                 Err(Stop::Missing(keys)) => wanted = keys,
-                Err(Stop::Refused(error)) => return Ok((Err(error), working.into_changes())),
-                Ok(answer) => return Ok((Ok(answer), working.into_changes())),
+                Err(Stop::Refused(error)) => return Ok((Err(error), changes(working, care))),
+                Ok(answer) => return Ok((Ok(answer), changes(working, care))),
             }
             (loaded, _) = self.load(&wanted).await?;
         }
@@ -278,18 +304,27 @@ impl Shared {
         Ok((records, Occupancy::of(counts)))
     }
 
-    /// Whether nothing had changed, so that the changes stand.
-    async fn write(&self, changes: &[Change], care: Care) -> Result<bool, StoreError> {
+    /// Whether nothing had changed, so that the changes stand; that there is room was decided.
+    async fn write_alone(&self, changes: &Changes, care: Care) -> Result<bool, StoreError> {
         if changes.is_empty() {
             return Ok(true);
         }
+        self.write_group(std::slice::from_ref(changes), care, None).await
+    }
+
+    /// Whether the verbs of a group stand: all records were as before, and below these limits there was room.
+    async fn write_group(
+        &self,
+        group: &[Changes],
+        care: Care,
+        limits: Option<&StoreLimits>,
+    ) -> Result<bool, StoreError> {
         let mut call = self.scripts.write.prepare_invoke();
         self.keys.of_write().into_iter().for_each(|key| {
             call.key(key);
         });
-        for written in changes.iter().filter_map(encoding::change) {
-            call.arg(written.kind).arg(written.field).arg(written.before).arg(written.after);
-            call.arg(written.ends).arg(written.entry);
+        for argument in Batch::of(group, care).arguments(limits) {
+            call.arg(argument);
         }
         let written: u8 =
             call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
@@ -356,6 +391,14 @@ impl Scripts {
     }
 }
 
+/// What becomes of the records. A lasting verb writes all that it looked at, since what a reservation wrote is in memory only.
+fn changes(working: Working, care: Care) -> Vec<Change> {
+    match care {
+        Care::Lasting => working.into_loaded(),
+        Care::Reads | Care::Passing => working.into_changes(),
+    }
+}
+
 /// Waits a little before the next attempt, longer each time and never equally long, so that contenders part.
 async fn back_off(attempt: u32) -> Result<(), StoreError> {
     if attempt < 2 {
@@ -374,6 +417,6 @@ fn unavailable(error: redis::RedisError) -> StoreError {
 /// Nothing of what it holds, and nothing of how it connects.
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis").field("options", &self.0.options).finish_non_exhaustive()
+        f.debug_struct("Redis").field("options", &self.shared.options).finish_non_exhaustive()
     }
 }

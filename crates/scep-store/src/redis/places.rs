@@ -7,15 +7,18 @@ use crate::certificate::IssuedCertificate;
 use crate::ids::{CertificateId, SerialNumber};
 use crate::lookup::{CertificatePage, CertificatePlace, CertificatesOf};
 
-/// The places of a certificate, each with its length in front, as the scripts read them.
-pub(super) fn packed(issued: &IssuedCertificate) -> Vec<u8> {
+/// The places of a certificate.
+pub(super) fn of(issued: &IssuedCertificate) -> Vec<Vec<u8>> {
     let device = issued.certificate.device.clone().map(CertificatesOf::Device);
     let found_by = [CertificatesOf::Key(issued.certificate.subject_key)].into_iter().chain(device);
+    let within = within(&CertificatePlace::of(issued));
+    found_by.map(|of| [prefix(&of), within.clone()].concat()).collect()
+}
+
+/// Each with its length in front, as `purge.lua` reads them.
+pub(super) fn packed(places: &[Vec<u8>]) -> Vec<u8> {
     let mut packed = Vec::new();
-    for of in found_by {
-        let place = [prefix(&of), within(&CertificatePlace::of(issued))].concat();
-        put(&mut packed, &place);
-    }
+    places.iter().for_each(|place| put(&mut packed, place));
     packed
 }
 

@@ -4,7 +4,7 @@ use super::Shared;
 use super::encoding;
 use super::server::{VERSION, version, write_version};
 use crate::StoreError;
-use crate::durable::{Care, Change, Table};
+use crate::durable::{Care, Change, Changes, Table};
 
 /// Records looked at in one round trip.
 const SCANNED: usize = 256;
@@ -27,7 +27,7 @@ pub(super) async fn upgrade(shared: &Shared) -> Result<(), StoreError> {
             let record = encoding::decode(Table::Certificates, &value)?;
             let change = Change { before: Some(record.clone()), after: Some(record) };
             // If it is not what it was, another node of this version has changed it, and its places with it.
-            shared.write(&[change], Care::Passing).await?;
+            shared.write_alone(&Changes::new(vec![change]), Care::Lasting).await?;
         }
         if next == 0 {
             return write_version(&mut connection, &shared.keys).await;

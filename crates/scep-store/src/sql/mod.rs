@@ -4,6 +4,8 @@
 //! locks: a backend runs a verb's statements in one transaction that sees one state and fails if another changed a row it
 //! writes, or inserted it.
 
+#[cfg(feature = "postgres")]
+mod checked;
 mod counts;
 mod journal;
 mod lookup;
@@ -13,6 +15,8 @@ use crate::durable::{Cell, Lookup, Table};
 use crate::error::{Capacity, Unfit};
 use crate::{StoreError, StoreLimits};
 
+#[cfg(feature = "postgres")]
+pub(crate) use checked::{Column, checked};
 pub(crate) use counts::Counts;
 pub(crate) use journal::{EVENTS, NEXT_EVENTS, page as event_page, writes as event_writes};
 pub(crate) use lookup::page;

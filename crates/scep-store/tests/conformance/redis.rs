@@ -7,7 +7,10 @@ use scep_test::servers::{Redis, memory_folder};
 use crate::suite::fixtures::*;
 use crate::suite::nodes::in_turn;
 use crate::suite::runner::check_all;
-use scep_store::{RedisOptions, RedisPersistence, RedisStore, StoreError, Unfit};
+use scep_store::{
+    Allowance, Begun, Outcome, Polled, RedisOptions, RedisPersistence, RedisStore, StoreError,
+    Unfit,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "service: redis; CI runs it with --ignored"]
@@ -87,6 +90,46 @@ async fn it_fails_closed_while_the_server_is_away_and_works_when_it_is_back() {
         begun = store.begin(&first, at(2)).await;
     }
     assert!(is_same_certificate(&begun.unwrap(), 7));
+}
+
+#[tokio::test]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn a_crash_takes_reservations_back_and_nothing_that_was_settled() {
+    let mut redis = Redis::start(memory_folder(), Redis::DURABLE);
+    let store: Store = Arc::new(node(&redis.url(), RedisOptions::default()).await);
+    let own = |number: u32| {
+        let begin = request(&format!("{number}"), number, number);
+        begin.with_challenge(challenge(number)).with_device_limit(device(number, 1, 1_000))
+    };
+    let allowance = Allowance::new(digest(b'a', 1), 1, seconds(1_000)).unwrap();
+    let counted = request("counted", 5, 5).with_endpoint_allowance(allowance);
+    issue(&store, &own(1), 1, at(0)).await;
+    queue(&store, &own(2), at(0)).await;
+    store.reject(fresh(&store, &own(3), at(0)).await, BAD_REQUEST, at(0)).await.unwrap();
+    let taken_back = fresh(&store, &own(4), at(0)).await;
+    issue(&store, &counted, 5, at(0)).await;
+
+    redis.crash_and_restart();
+    let store: Store = Arc::new(node(&redis.url(), RedisOptions::default()).await);
+    let by_name = |number: u32| request(&format!("{number}"), number, number);
+    assert!(is_same_certificate(&store.begin(&by_name(1), at(1)).await.unwrap(), 1));
+    assert!(is_same_certificate(&store.begin(&own(1), at(1)).await.unwrap(), 1));
+    let waits = Begun::Same(Outcome::Pending);
+    assert_eq!(store.begin(&own(2), at(1)).await, Ok(waits));
+    let another = request("another", 9, 9).with_challenge(challenge(2));
+    assert_eq!(store.begin(&another, at(1)).await, Ok(Begun::Replayed));
+    let polled = store.poll(&transaction("3"), &signer(3), terms(), at(1)).await;
+    assert_eq!(polled, Ok(Polled::Rejected(BAD_REQUEST)));
+    for full in [device(1, 1, 1_000), device(2, 1, 1_000)] {
+        let begun = store.begin(&request("full", 9, 9).with_device_limit(full), at(1)).await;
+        assert!(matches!(begun, Ok(Begun::RateLimited { .. })), "{begun:?}");
+    }
+    let begun = store.begin(&request("more", 9, 9).with_endpoint_allowance(allowance), at(1)).await;
+    assert!(matches!(begun, Ok(Begun::RateLimited { .. })), "{begun:?}");
+
+    let late = store.commit(taken_back, certificate(4), None, at(1)).await;
+    assert_eq!(late, Err(StoreError::LeaseLost));
+    issue(&store, &own(4), 4, at(1)).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 pub mod allowances;
 pub mod certificates;
 pub mod challenges;
+pub mod company;
 pub mod fixtures;
 pub mod journal;
 pub mod leases;
@@ -147,6 +148,14 @@ macro_rules! claims {
                 an_id_is_given_once_and_again_when_its_use_is_forgotten,
                 the_most_has_bounds,
                 racing_minters_never_exceed_the_most;
+            company:
+                what_waits_together_is_all_done,
+                who_is_refused_spoils_nothing_for_those_beside,
+                requests_for_the_same_that_wait_together_are_one,
+                who_leaves_takes_nobody_along,
+                a_device_that_another_request_counted_meanwhile_counts_both,
+                a_denial_meanwhile_outlives_the_release_of_what_superseded_it,
+                a_reservation_that_was_taken_over_is_believed_by_nobody;
             races:
                 sixty_four_tasks_get_one_reservation_for_each_challenge,
                 of_four_csrs_on_one_challenge_exactly_one_wins,

@@ -1,0 +1,365 @@
+//! What waits together is written together: while one write is on its way, the changes of other verbs gather for the next.
+//!
+//! A group stands or falls as one: if one of its verbs was overtaken, all are told so, and each runs alone. Who finds nobody
+//! writing writes for itself; what comes meanwhile is written by a task of its own, so that no caller who leaves or lingers
+//! takes a group along.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::Care;
+use super::working::Change;
+use crate::{Cause, StoreError};
+
+/// Verbs that are written group after group, each as soon as the last one is written.
+pub(crate) struct Lane {
+    care: Care,
+    waiting: Mutex<Waiting>,
+    /// Whoever writes has it.
+    pen: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    /// A task takes the jobs.
+    is_being_written: bool,
+}
+
+/// The changes of one verb.
+pub(crate) type Changes = Arc<Vec<Change>>;
+
+struct Job {
+    changes: Changes,
+    answer: oneshot::Sender<Result<bool, StoreError>>,
+}
+
+/// What writes a group.
+pub(crate) trait Writer: Send + Sync + 'static {
+    /// Writes the changes of all verbs if each record is as it was before them, and says whether they stand.
+    ///
+    /// The verbs of a group have no record in common. An error leaves it unknown.
+    fn write(
+        &self,
+        group: &[Changes],
+        care: Care,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// Verbs of one group: enough to make a flush cheap, few enough to keep the first one from waiting long.
+pub(crate) const MOST: usize = 32;
+/// Verbs that may wait; beyond them the store is unavailable.
+const WAITING: usize = 4_096;
+
+impl Lane {
+    /// A lane for verbs that need this of their writes.
+    pub(crate) fn new(care: Care) -> Arc<Self> {
+        Arc::new(Self { care, waiting: Mutex::default(), pen: tokio::sync::Mutex::default() })
+    }
+
+    /// Has changes written if each record is as it was before them, and says whether they stand.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it is unknown, or too many wait.
+    pub(crate) async fn write(
+        self: &Arc<Self>,
+        writer: &Arc<impl Writer>,
+        changes: Changes,
+    ) -> Result<bool, StoreError> {
+        // Nobody writes, so nobody waits.
+        if let Ok(_pen) = self.pen.try_lock() {
+            return writer.write(&[changes], self.care).await;
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.join(Job { changes, answer })? {
+            let turn = Turn { lane: Arc::clone(self), is_over: false };
+            tokio::spawn(turn.write_all(Arc::clone(writer)));
+        }
+        let gone = |_| StoreError::Unavailable(Cause::new("whoever writes is gone"));
+        answered.await.map_err(gone)?
+    }
+
+    /// Adds a job, and says whether no task is there to write it.
+    fn join(&self, job: Job) -> Result<bool, StoreError> {
+        let mut waiting = self.waiting();
+        if waiting.jobs.len() >= WAITING {
+            return Err(StoreError::Unavailable(Cause::new("too many verbs wait")));
+        }
+        waiting.jobs.push_back(job);
+        Ok(!std::mem::replace(&mut waiting.is_being_written, true))
+    }
+
+    /// All that waits, up to a bound; if it is nothing, the next one who comes has to see to it.
+    fn next(&self) -> Vec<Job> {
+        let mut waiting = self.waiting();
+        // Who has left wants nothing any more.
+        waiting.jobs.retain(|job| !job.answer.is_closed());
+        let some = waiting.jobs.len().min(MOST);
+        let next: Vec<Job> = waiting.jobs.drain(..some).collect();
+        waiting.is_being_written = !next.is_empty();
+        next
+    }
+
+    /// Tells all who wait that what they want was not even tried.
+    fn fail(&self, error: &StoreError) {
+        for job in std::mem::take(&mut self.waiting().jobs) {
+            let _ = job.answer.send(Err(error.clone()));
+        }
+    }
+
+    /// Nothing that panicked can have left it half changed.
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that writes for a lane. If it is lost, all who wait are told, and the next one who comes starts another.
+struct Turn {
+    lane: Arc<Lane>,
+    is_over: bool,
+}
+
+impl Turn {
+    async fn write_all(mut self, writer: Arc<impl Writer>) {
+        let lane = Arc::clone(&self.lane);
+        loop {
+            let _pen = lane.pen.lock().await;
+            let jobs = lane.next();
+            if jobs.is_empty() {
+                self.is_over = true;
+                return;
+            }
+            if let Err(error) = write(writer.as_ref(), jobs, lane.care).await {
+                // Else a store that does not answer would keep each group after the other for as long.
+                lane.fail(&error);
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut waiting = self.lane.waiting();
+            waiting.is_being_written = false;
+            waiting.jobs.clear();
+        }
+    }
+}
+
+async fn write(writer: &impl Writer, jobs: Vec<Job>, care: Care) -> Result<(), StoreError> {
+    let (mut group, meeting) = part(jobs);
+    // Always in the same order, so that groups of two nodes do not wait for each other.
+    group.sort_by_cached_key(|job| job.changes.first().and_then(|change| change.keys().next()));
+    let (changes, answers): (Vec<_>, Vec<_>) =
+        group.into_iter().map(|job| (job.changes, job.answer)).unzip();
+    let written = writer.write(&changes, care).await;
+    // If nobody waits any more, it stands all the same; the client's retry finds it.
+    for answer in answers {
+        let _ = answer.send(written.clone());
+    }
+    for job in meeting {
+        let _ = job.answer.send(Ok(false));
+    }
+    written.map(drop)
+}
+
+/// The verbs that have no record in common with one before them, and the others.
+fn part(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut taken = HashSet::new();
+    let mut is_apart = |job: &Job| {
+        let keys: Vec<_> = job.changes.iter().flat_map(Change::keys).collect();
+        let is_apart = keys.iter().all(|key| !taken.contains(key));
+        if is_apart {
+            taken.extend(keys);
+        }
+        is_apart
+    };
+    if jobs.len() == 1 {
+        (jobs, Vec::new())
+    } else {
+        jobs.into_iter().partition(|job| is_apart(job))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use scep_types::UnixTime;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::durable::records::{ChallengeRecord, Holder};
+    use crate::durable::working::Record;
+    use crate::ids::Sha256;
+
+    /// Writes a group whenever it may.
+    struct Slow {
+        may_write: Semaphore,
+        fails: AtomicBool,
+        written: Mutex<Vec<(usize, Care)>>,
+    }
+
+    impl Writer for Slow {
+        async fn write(&self, group: &[Changes], care: Care) -> Result<bool, StoreError> {
+            self.may_write.acquire().await.unwrap().forget();
+            self.written.lock().unwrap().push((group.len(), care));
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(StoreError::Unavailable(Cause::new("it fails")));
+            }
+            Ok(true)
+        }
+    }
+
+    /// A lane, and those who asked it, one after the other.
+    #[derive(Clone)]
+    struct World(Arc<Lane>, Arc<Slow>);
+
+    type Asked = tokio::task::JoinHandle<Result<bool, StoreError>>;
+
+    impl World {
+        fn new() -> Self {
+            let (may_write, fails, written) =
+                (Semaphore::new(0), Default::default(), Default::default());
+            Self(Lane::new(Care::Lasting), Arc::new(Slow { may_write, fails, written }))
+        }
+
+        /// Asks for a change of this challenge, and returns when that waits.
+        async fn ask(&self, challenge: u8) -> Asked {
+            let Self(lane, writer) = self.clone();
+            let asked = async move { lane.write(&writer, Arc::new(vec![change(challenge)])).await };
+            let asked = tokio::spawn(asked);
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+            asked
+        }
+
+        /// Asks for a change that is written alone.
+        async fn be_busy(&self) -> Asked {
+            self.ask(255).await
+        }
+
+        fn let_write(&self, groups: usize) {
+            self.1.may_write.add_permits(groups);
+        }
+
+        fn written(&self) -> Vec<(usize, Care)> {
+            self.1.written.lock().unwrap().clone()
+        }
+    }
+
+    fn change(challenge: u8) -> Change {
+        let holder = Holder::Transaction(1);
+        let (key, ends) = (Sha256::new([challenge; 32]), UnixTime::from_secs(1));
+        Change {
+            before: None,
+            after: Some(Record::Challenge(ChallengeRecord { key, ends, holder })),
+        }
+    }
+
+    async fn all_stand(asked: impl IntoIterator<Item = Asked>) {
+        for asked in asked {
+            assert_eq!(asked.await.unwrap(), Ok(true));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lone_verb_goes_at_once_and_what_comes_meanwhile_goes_together() {
+        let world = World::new();
+        let mut asked = vec![world.be_busy().await];
+        for challenge in 1..=10 {
+            asked.push(world.ask(challenge).await);
+        }
+        world.let_write(2);
+        all_stand(asked).await;
+        world.let_write(1);
+        all_stand([world.ask(1).await]).await;
+        assert_eq!(world.written(), [1, 10, 1].map(|verbs| (verbs, Care::Lasting)));
+    }
+
+    #[tokio::test]
+    async fn of_two_that_meet_in_a_group_the_second_is_told_to_run_alone() {
+        let world = World::new();
+        let busy = world.be_busy().await;
+        let (one, two) = (world.ask(1).await, world.ask(1).await);
+        world.let_write(2);
+        all_stand([busy]).await;
+        assert_eq!((one.await.unwrap(), two.await.unwrap()), (Ok(true), Ok(false)));
+        assert_eq!(world.written().pop(), Some((1, Care::Lasting)));
+    }
+
+    #[tokio::test]
+    async fn a_group_is_bounded() {
+        let world = World::new();
+        let mut asked = vec![world.be_busy().await];
+        for challenge in 0..MOST as u8 + 3 {
+            asked.push(world.ask(challenge).await);
+        }
+        world.let_write(3);
+        all_stand(asked).await;
+        let sizes: Vec<usize> = world.written().into_iter().map(|(size, _)| size).collect();
+        assert_eq!(sizes, [1, MOST, 3]);
+    }
+
+    #[tokio::test]
+    async fn who_leaves_before_it_is_written_wants_nothing_and_the_others_are_written() {
+        let world = World::new();
+        let busy = world.be_busy().await;
+        let (left, stays) = (world.ask(1).await, world.ask(2).await);
+        // Also who writes alone.
+        for leaving in [left, busy] {
+            leaving.abort();
+            assert!(leaving.await.unwrap_err().is_cancelled());
+        }
+        world.let_write(1);
+        all_stand([stays]).await;
+        assert_eq!(world.written(), [(1, Care::Lasting)]);
+        world.let_write(1);
+        all_stand([world.ask(3).await]).await;
+    }
+
+    #[tokio::test]
+    async fn a_group_that_fails_is_unknown_to_all_of_it_and_the_next_one_is_written() {
+        let world = World::new();
+        world.1.fails.store(true, Ordering::Relaxed);
+        let asked = [world.be_busy().await, world.ask(1).await, world.ask(2).await];
+        world.let_write(2);
+        for asked in asked {
+            assert!(matches!(asked.await.unwrap(), Err(StoreError::Unavailable(_))));
+        }
+        world.1.fails.store(false, Ordering::Relaxed);
+        world.let_write(2);
+        all_stand([world.be_busy().await, world.ask(1).await]).await;
+    }
+
+    #[tokio::test]
+    async fn who_waits_behind_a_group_that_fails_does_not_wait_to_fail_as_well() {
+        let world = World::new();
+        world.1.fails.store(true, Ordering::Relaxed);
+        let mut asked = vec![world.be_busy().await];
+        for challenge in 0..=MOST as u8 {
+            asked.push(world.ask(challenge).await);
+        }
+        world.let_write(2);
+        for asked in asked {
+            assert!(matches!(asked.await.unwrap(), Err(StoreError::Unavailable(_))));
+        }
+        assert_eq!(world.written().len(), 2);
+    }
+
+    #[test]
+    fn a_runtime_that_ends_takes_only_its_own_verbs_along() {
+        let world = World::new();
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let first = runtime();
+        let asked = first.block_on(async { [world.be_busy().await, world.ask(1).await] });
+        drop((first, asked));
+        world.let_write(2);
+        let again = async { all_stand([world.be_busy().await, world.ask(1).await]).await };
+        runtime().block_on(again);
+    }
+}
