@@ -59,9 +59,24 @@ impl Redis {
     }
 }
 
+/// A test that fails says what its server said last: it may have ended by itself.
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.path().join(LOG)).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
+            eprintln!("Redis said last:\n{}", last.join("\n"));
+        }
+    }
+}
+
+const LOG: &str = "redis.log";
+const LAST_LINES: usize = 20;
+
 fn run(folder: &TempDir, settings: &[&str]) -> Server {
     let mut redis = Command::new("redis-server");
-    redis.args(["--port", "0", "--save", "", "--unixsocket"]).arg(socket(folder));
+    redis.args(["--port", "0", "--save", "", "--logfile", LOG, "--unixsocket"]).arg(socket(folder));
     redis.args(settings).current_dir(folder.path()).stdout(Stdio::null());
     let server = Server::start(&mut redis);
     server.wait_until(|| answers(folder).unwrap_or(false));
