@@ -43,7 +43,7 @@ async fn ask(
     device.read_from(ca, &sent, &answer).unwrap()
 }
 
-// R-4.5-01, R-4.6-01
+// R-4.5-01, R-4.6.1-02
 #[tokio::test]
 async fn certificates_and_crls_of_both_are_had_by_a_message_to_either() {
     // The CA to come has a name of its own, or, as is usual, that of the one before it.
