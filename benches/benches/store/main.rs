@@ -1,4 +1,5 @@
-//! What `begin` and `commit` cost on each backend, beside the bare statement each is made of, in the same run on the same disk:
+//! What `begin` and `commit` cost on each backend, beside the bare statement each is made of, in the same run on the same disk.
+//! The target is half as many verbs a second as there are statements:
 //! `cargo bench -p scep-benches --bench store [-- --json FILE]`; the figures go to `FILE` with `.store` in front of its ending.
 //!
 //! Needs `postgres` and `redis-server` of Debian. `SCEP_BENCH_FOLDER` is where the databases are (default: the folder for temporary

@@ -1,29 +1,21 @@
-//! What a group of verbs compares and changes, as the arguments of `write.lua`.
+//! What a group of verbs compares and changes, as the keys and arguments of `write.lua`.
 
 use std::collections::BTreeMap;
 
-use super::{encoding, places};
+use super::keys::{Keys, Place};
+use super::{encoding, places, purge};
 use crate::StoreLimits;
 use crate::durable::{Care, Change, Changes, Record, Table};
-
-/// A key of the scripts, by its number.
-type Place = u8;
-
-const NAMES: Place = 9;
-const NAMES_BY_ID: Place = 10;
-const REVOKED: Place = 11;
-const DUE: Place = 12;
-const DUE_BY_CERTIFICATE: Place = 13;
-const PLACES: Place = 22;
-const PLACES_BY_CERTIFICATE: Place = 23;
 
 /// In this order: what goes away makes place for what comes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Command {
     RemoveFields,
     RemoveMembers,
+    LeaveSlot,
     SetFields,
     AddMembers,
+    JoinSlot,
 }
 
 /// A field, and the value that it is to have; an empty one is none.
@@ -38,6 +30,14 @@ pub(super) struct Batch {
     added: [u64; Table::COUNT],
     expected: BTreeMap<Place, Vec<Expected>>,
     commands: BTreeMap<(Command, Place), Vec<Vec<u8>>>,
+}
+
+/// A call of `write.lua`.
+#[derive(Default)]
+pub(super) struct Call {
+    pub(super) keys: Vec<String>,
+    pub(super) arguments: Vec<Vec<u8>>,
+    numbers: BTreeMap<Place, usize>,
 }
 
 impl Batch {
@@ -62,84 +62,93 @@ impl Batch {
     fn add(&mut self, change: &Change) {
         let (before, after) = (change.before.as_ref(), change.after.as_ref());
         let Some(table) = after.or(before).map(Record::table) else { return };
-        let kind = encoding::kind(table);
         let [old, new] = [before, after].map(|record| record.map(encoding::encode));
         let Some(field) = new.as_ref().or(old.as_ref()).map(|known| known.field.clone()) else {
             return;
         };
-        if let Some(before) = before {
+        let member = encoding::member(table, &field);
+        if let (Some(before), Some(old)) = (before, &old) {
             self.take_away(before, &field, after.is_none());
+            self.leave(purge::slot_of(old.ends), member.clone());
         } else {
             self.count(table);
         }
         if let (None, Some(Record::Transaction(new))) = (before, after) {
-            self.expect(NAMES, encoding::name_of(new), Vec::new());
+            self.expect(Place::Names, encoding::name_of(new), Vec::new());
         }
-        self.expect(kind, field.clone(), old.map(|old| old.value).unwrap_or_default());
+        let records = Place::Records(table);
+        self.expect(records, field.clone(), old.map(|old| old.value).unwrap_or_default());
         match (after, new) {
             (Some(record), Some(new)) => {
                 self.index(record, &field);
-                let ends = new.ends.to_string().into_bytes();
-                self.command(Command::AddMembers, ends_of(kind), [ends, field.clone()]);
-                self.command(Command::SetFields, kind, [field, new.value]);
+                self.join(purge::slot_of(new.ends), member);
+                self.command(Command::SetFields, records, [field, new.value]);
             }
-            _ => {
-                self.command(Command::RemoveMembers, ends_of(kind), [field.clone()]);
-                self.command(Command::RemoveFields, kind, [field]);
-            }
+            _ => self.command(Command::RemoveFields, records, [field]),
         }
     }
 
-    /// Where else the record is found.
+    /// Where the record is found.
     fn index(&mut self, record: &Record, field: &[u8]) {
         let field = || field.to_vec();
         match record {
             // Also of one that was there: its name may have been in memory only.
             Record::Transaction(found) => {
                 let name = encoding::name_of(found);
-                self.command(Command::SetFields, NAMES, [name.clone(), field()]);
-                self.command(Command::SetFields, NAMES_BY_ID, [field(), name]);
+                self.command(Command::SetFields, Place::Names, [name, field()]);
             }
             Record::Certificate(found) => {
                 if found.issued.revocation.is_some() {
-                    self.member(REVOKED, field());
+                    self.member(Place::Revoked, field());
                 }
                 let places = places::of(&found.issued);
-                let packed = places::packed(&places);
-                self.command(Command::SetFields, PLACES_BY_CERTIFICATE, [field(), packed]);
-                places.into_iter().for_each(|place| self.member(PLACES, place));
+                places.into_iter().for_each(|place| self.member(Place::Found, place));
             }
-            Record::Unsent(unsent) => {
-                let entry = encoding::due_entry(unsent);
-                self.command(Command::SetFields, DUE_BY_CERTIFICATE, [field(), entry.clone()]);
-                self.member(DUE, entry);
+            Record::Unsent(unsent) => self.member(Place::Due, encoding::due_entry(unsent)),
+            Record::Queued(queued) => {
+                let ends = queued.ends.as_secs().to_string().into_bytes();
+                self.command(Command::AddMembers, Place::Waiting, [ends, field()]);
             }
             _ => {}
         }
     }
 
-    /// Where the record was found before.
+    /// Where the record was found before, as far as that changes.
     fn take_away(&mut self, before: &Record, field: &[u8], goes: bool) {
-        let mut remove = |place, what: &[u8]| {
-            if goes {
-                self.command(Command::RemoveFields, place, [what.to_vec()]);
-            }
-        };
         match before {
-            Record::Transaction(old) => {
-                remove(NAMES, &encoding::name_of(old));
-                remove(NAMES_BY_ID, field);
+            Record::Transaction(old) if goes => {
+                self.command(Command::RemoveFields, Place::Names, [encoding::name_of(old)]);
             }
-            Record::Certificate(old) => {
-                remove(PLACES_BY_CERTIFICATE, field);
-                self.command(Command::RemoveMembers, PLACES, places::of(&old.issued));
+            Record::Certificate(old) if goes => {
+                self.command(Command::RemoveMembers, Place::Revoked, [field.to_vec()]);
+                self.command(Command::RemoveMembers, Place::Found, places::of(&old.issued));
             }
             Record::Unsent(old) => {
-                remove(DUE_BY_CERTIFICATE, field);
-                self.command(Command::RemoveMembers, DUE, [encoding::due_entry(old)]);
+                self.command(Command::RemoveMembers, Place::Due, [encoding::due_entry(old)]);
+            }
+            Record::Queued(_) if goes => {
+                self.command(Command::RemoveMembers, Place::Waiting, [field.to_vec()]);
             }
             _ => {}
         }
+    }
+
+    fn join(&mut self, slot: i64, member: Vec<u8>) {
+        let number = slot.to_string().into_bytes();
+        let slots = self.commands.entry((Command::AddMembers, Place::Slots)).or_default();
+        if !slots.contains(&number) {
+            slots.extend([number.clone(), number]);
+        }
+        self.command(Command::JoinSlot, Place::Slot(slot), [member]);
+    }
+
+    /// Takes a member from a slot; it may not be there any more, or never have been.
+    pub(super) fn leave(&mut self, slot: i64, member: Vec<u8>) {
+        self.command(Command::LeaveSlot, Place::Slot(slot), [member]);
+    }
+
+    fn member(&mut self, place: Place, member: Vec<u8>) {
+        self.command(Command::AddMembers, place, [UNSCORED.to_vec(), member]);
     }
 
     fn expect(&mut self, place: Place, field: Vec<u8>, value: Vec<u8>) {
@@ -148,13 +157,8 @@ impl Batch {
 
     fn count(&mut self, table: Table) {
         let counts = Table::ALL.into_iter().zip(&mut self.added);
-        counts
-            .filter(|(of, _)| *of == table)
-            .for_each(|(_, count)| *count = count.saturating_add(1));
-    }
-
-    fn member(&mut self, place: Place, member: Vec<u8>) {
-        self.command(Command::AddMembers, place, [UNSCORED.to_vec(), member]);
+        let of_table = counts.filter(|(of, _)| *of == table);
+        of_table.for_each(|(_, count)| *count = count.saturating_add(1));
     }
 
     fn command(
@@ -166,29 +170,41 @@ impl Batch {
         self.commands.entry((command, place)).or_default().extend(given);
     }
 
-    /// The arguments; what is added must find room below these limits.
-    pub(super) fn arguments(self, limits: Option<&StoreLimits>) -> Vec<Vec<u8>> {
+    /// The call that writes it; what is added must find room below these limits.
+    pub(super) fn call(self, keys: &Keys, limits: Option<&StoreLimits>) -> Call {
         let care: &[u8] = if self.is_forgotten { b"forget" } else { b"keep" };
-        let mut arguments = vec![care.to_vec()];
+        let mut call = Call { arguments: vec![care.to_vec()], ..Call::default() };
         for (table, added) in Table::ALL.into_iter().zip(self.added) {
             // Nobody reserves what there would be no room for in the end.
             let added = if table == Table::Certificates { added.max(1) } else { added };
             if let Some(limits) = limits.filter(|_| added > 0) {
                 let most = encoding::most(table, limits).saturating_sub(added);
-                arguments.extend(part("room", encoding::kind(table), most));
+                call.part(keys, "room", Place::Records(table), most);
             }
         }
         for (place, expected) in self.expected {
-            arguments.extend(part("same", place, expected.len() as u64));
+            call.part(keys, "same", place, expected.len() as u64);
             let (fields, values): (Vec<_>, Vec<_>) = expected.into_iter().unzip();
-            arguments.extend(fields);
-            arguments.extend(values);
+            call.arguments.extend(fields);
+            call.arguments.extend(values);
         }
         for ((command, place), given) in self.commands {
-            arguments.extend(part(command.name(), place, given.len() as u64));
-            arguments.extend(given);
+            call.part(keys, command.name(), place, given.len() as u64);
+            call.arguments.extend(given);
         }
-        arguments
+        call
+    }
+}
+
+impl Call {
+    fn part(&mut self, keys: &Keys, what: &str, place: Place, number: u64) {
+        let all = &mut self.keys;
+        let key = self.numbers.entry(place).or_insert_with(|| {
+            all.push(keys.of(place));
+            all.len()
+        });
+        let part = [what.to_owned(), key.to_string(), number.to_string()];
+        self.arguments.extend(part.map(String::into_bytes));
     }
 }
 
@@ -197,19 +213,12 @@ impl Command {
         match self {
             Self::RemoveFields => "HDEL",
             Self::RemoveMembers => "ZREM",
+            Self::LeaveSlot => "SREM",
             Self::SetFields => "HSET",
             Self::AddMembers => "ZADD",
+            Self::JoinSlot => "SADD",
         }
     }
-}
-
-fn part(what: &str, place: Place, number: u64) -> [Vec<u8>; 3] {
-    [what.to_owned(), place.to_string(), number.to_string()].map(String::into_bytes)
-}
-
-/// When the records of a kind end.
-const fn ends_of(kind: Place) -> Place {
-    kind.saturating_add(DUE_BY_CERTIFICATE)
 }
 
 fn concerns_allowance(change: &Change) -> bool {

@@ -7,6 +7,26 @@ pub(super) struct Keys {
     tag: String,
 }
 
+/// What a write touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    Records(Table),
+    /// Transactions by name.
+    Names,
+    /// Revoked certificates.
+    Revoked,
+    /// Notices by endpoint and time.
+    Due,
+    /// Certificates by key and by device.
+    Found,
+    /// Requests that wait, by their end.
+    Waiting,
+    /// The numbers of the slots below.
+    Slots,
+    /// What ends within one slot of time.
+    Slot(i64),
+}
+
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         Self { tag: format!("{{{prefix}}}") }
@@ -16,8 +36,9 @@ impl Keys {
         self.named(table.name())
     }
 
-    pub(super) fn ends(&self, table: Table) -> String {
-        format!("{}:{}:ends", self.tag, table.name())
+    /// Requests that wait, by their end.
+    pub(super) fn waiting(&self) -> String {
+        format!("{}:{}:ends", self.tag, Table::Queue.name())
     }
 
     pub(super) fn revoked(&self) -> String {
@@ -55,15 +76,25 @@ impl Keys {
         records.chain([self.named("names")]).collect()
     }
 
-    /// Those of `write.lua` and `purge.lua`: records of each kind, the names of transactions, those by id, revoked certificates,
-    /// notices that are due, those by certificate, the ends of each kind, the places of certificates, those by certificate.
-    pub(super) fn of_write(&self) -> Vec<String> {
-        let mut keys = self.of_load();
-        keys.extend([self.named("names_by_id"), self.revoked(), self.due()]);
-        keys.push(self.named("due_by_certificate"));
-        keys.extend(Table::ALL.iter().map(|table| self.ends(*table)));
-        keys.extend([self.places(), self.named("places_by_certificate")]);
-        keys
+    pub(super) fn of(&self, place: Place) -> String {
+        match place {
+            Place::Records(table) => self.records(table),
+            Place::Names => self.named("names"),
+            Place::Revoked => self.revoked(),
+            Place::Due => self.due(),
+            Place::Found => self.places(),
+            Place::Waiting => self.waiting(),
+            Place::Slots => self.named("ends"),
+            Place::Slot(slot) => format!("{}:ends:{slot}", self.tag),
+        }
+    }
+
+    /// What earlier versions had, and this one does not.
+    pub(super) fn of_earlier_versions(&self) -> Vec<String> {
+        let ends = Table::ALL.iter().filter(|table| **table != Table::Queue);
+        let ends = ends.map(|table| format!("{}:{}:ends", self.tag, table.name()));
+        let by_id = ["names_by_id", "due_by_certificate", "places_by_certificate"];
+        ends.chain(by_id.map(|name| self.named(name))).collect()
     }
 
     fn named(&self, name: &str) -> String {

@@ -6,6 +6,7 @@ mod journal;
 mod keys;
 mod options;
 mod places;
+mod purge;
 mod server;
 mod upgrade;
 
@@ -29,9 +30,10 @@ use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::{Cause, StoreError, StoreLimits};
 
-use batch::Batch;
+use batch::{Batch, Call};
 use keys::Keys;
 pub use options::{RedisOptions, RedisPersistence};
+use purge::Slots;
 
 /// The enrolment state in Redis or Valkey, shared by any number of nodes; as durable as the server is.
 ///
@@ -71,7 +73,7 @@ struct Shared {
 struct Scripts {
     load: Script,
     write: Script,
-    purge: Script,
+    drop_slot: Script,
     crl_number: Script,
     journal: Script,
 }
@@ -83,8 +85,6 @@ type Decided<T> = (Result<T, StoreError>, Vec<Change>);
 const ATTEMPTS: u32 = 64;
 /// How often a verb may ask for more records; none asks more than three times.
 const ROUNDS: usize = 8;
-/// Ended records of each kind that are removed at a time.
-const PURGED: u64 = 256;
 /// A node purges each time it has run this many verbs: it removes far more than they add.
 const PURGE_EVERY: u64 = 64;
 
@@ -130,7 +130,7 @@ impl Backend for Redis {
             let (answer, changes) = self.shared.decide(&verb, care).await?;
             if matches!(answer, Err(StoreError::Full { .. })) && may_make_room {
                 may_make_room = false;
-                self.shared.purge(verb.now).await?;
+                self.shared.purge(Slots::Present, verb.now).await?;
                 continue;
             }
             let changes = Arc::new(changes);
@@ -149,10 +149,7 @@ impl Backend for Redis {
         now: UnixTime,
     ) -> Result<Vec<QueuedRecord>, StoreError> {
         let mut command = redis::cmd("ZRANGEBYSCORE");
-        command
-            .arg(self.shared.keys.ends(Table::Queue))
-            .arg(format!("({}", now.as_secs()))
-            .arg("+inf");
+        command.arg(self.shared.keys.waiting()).arg(format!("({}", now.as_secs())).arg("+inf");
         let ids: Vec<Vec<u8>> = self.shared.ask(&command).await?;
         let records = self.shared.records(Table::Queue, &ids).await?;
         let queued = records.into_iter().filter_map(|record| match record {
@@ -254,7 +251,7 @@ impl Redis {
             let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {
                 // If it fails, a verb will fail likewise and say so; the next purge finds what this one left.
-                let _ = shared.purge(now).await;
+                let _ = shared.purge(Slots::Past, now).await;
             });
         }
     }
@@ -319,18 +316,23 @@ impl Shared {
         care: Care,
         limits: Option<&StoreLimits>,
     ) -> Result<bool, StoreError> {
-        let mut call = self.scripts.write.prepare_invoke();
-        self.keys.of_write().into_iter().for_each(|key| {
-            call.key(key);
-        });
-        for argument in Batch::of(group, care).arguments(limits) {
-            call.arg(argument);
-        }
-        let written: u8 =
-            call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        if written == 1 {
+        let stands = self.call(Batch::of(group, care).call(&self.keys, limits)).await?;
+        if stands {
             self.wait_for_replicas(care).await?;
         }
+        Ok(stands)
+    }
+
+    async fn call(&self, call: Call) -> Result<bool, StoreError> {
+        let mut invocation = self.scripts.write.prepare_invoke();
+        for key in call.keys {
+            invocation.key(key);
+        }
+        for argument in call.arguments {
+            invocation.arg(argument);
+        }
+        let written: u8 =
+            invocation.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
         Ok(written == 1)
     }
 
@@ -350,25 +352,23 @@ impl Shared {
         Ok(())
     }
 
-    async fn purge(&self, now: UnixTime) -> Result<(), StoreError> {
-        let mut call = self.scripts.purge.prepare_invoke();
-        self.keys.of_write().into_iter().for_each(|key| {
-            call.key(key);
-        });
-        call.arg(now.as_secs()).arg(PURGED);
-        let _: u8 = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        Ok(())
-    }
-
     /// These records, without those that are gone meanwhile.
     async fn records(&self, table: Table, fields: &[Vec<u8>]) -> Result<Vec<Record>, StoreError> {
-        let mut records = Vec::new();
+        Ok(self.values(table, fields).await?.into_iter().flatten().collect())
+    }
+
+    async fn values(
+        &self,
+        table: Table,
+        fields: &[Vec<u8>],
+    ) -> Result<Vec<Option<Record>>, StoreError> {
+        let mut records = Vec::with_capacity(fields.len());
         for some in fields.chunks(1_000) {
             let mut command = redis::cmd("HMGET");
             command.arg(self.keys.records(table)).arg(some);
             let values: Vec<Option<Vec<u8>>> = self.ask(&command).await?;
-            for value in values.into_iter().flatten() {
-                records.push(encoding::decode(table, &value)?);
+            for value in values {
+                records.push(value.map(|value| encoding::decode(table, &value)).transpose()?);
             }
         }
         Ok(records)
@@ -384,7 +384,7 @@ impl Scripts {
         Self {
             load: Script::new(include_str!("load.lua")),
             write: Script::new(include_str!("write.lua")),
-            purge: Script::new(include_str!("purge.lua")),
+            drop_slot: Script::new(include_str!("drop-slot.lua")),
             crl_number: Script::new(include_str!("crl-number.lua")),
             journal: Script::new(include_str!("journal.lua")),
         }

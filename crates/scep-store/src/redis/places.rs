@@ -15,13 +15,6 @@ pub(super) fn of(issued: &IssuedCertificate) -> Vec<Vec<u8>> {
     found_by.map(|of| [prefix(&of), within.clone()].concat()).collect()
 }
 
-/// Each with its length in front, as `purge.lua` reads them.
-pub(super) fn packed(places: &[Vec<u8>]) -> Vec<u8> {
-    let mut packed = Vec::new();
-    places.iter().for_each(|place| put(&mut packed, place));
-    packed
-}
-
 /// The lexicographic range of a page, from its newest to its oldest.
 pub(super) fn range(of: &CertificatesOf, page: &CertificatePage) -> [Vec<u8>; 2] {
     // No place has so many octets.

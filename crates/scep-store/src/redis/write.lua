@@ -1,5 +1,4 @@
 -- Changes fields and members if there is room and all fields that it compares are as given; else nothing. Answers 1 or 0.
--- KEYS: those of keys.rs, in their order.
 -- ARGV: 'forget' or 'keep', then parts, each of which names a key by its number:
 --   'room', key, how many fields there may be now;
 --   'same', key, how many, so many fields, then so many values ('' is none);

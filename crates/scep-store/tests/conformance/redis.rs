@@ -8,8 +8,8 @@ use crate::suite::fixtures::*;
 use crate::suite::nodes::in_turn;
 use crate::suite::runner::check_all;
 use scep_store::{
-    Allowance, Begun, Outcome, Polled, RedisOptions, RedisPersistence, RedisStore, StoreError,
-    Unfit,
+    Allowance, Begun, Outcome, Polled, RedisOptions, RedisPersistence, RedisStore, Revocation,
+    StoreError, Unfit,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -146,7 +146,7 @@ async fn a_server_without_the_replicas_that_must_hear_commits_nothing_for_sure()
 
 #[tokio::test]
 #[ignore = "service: redis; CI runs it with --ignored"]
-async fn certificates_of_version_1_are_found_by_key_once_a_node_of_this_version_started() {
+async fn records_of_version_1_are_found_as_all_are_once_a_node_of_this_version_started() {
     let redis = Redis::start(memory_folder(), Redis::DURABLE);
     let options = RedisOptions::default().with_prefix("old");
     let store: Store = Arc::new(node(&redis.url(), options.clone()).await);
@@ -154,11 +154,14 @@ async fn certificates_of_version_1_are_found_by_key_once_a_node_of_this_version_
         issue(&store, &request(&format!("{serial}"), 1, serial), serial, at(0)).await;
     }
     let mut raw = ::redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    let mut other = ::redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
     let mut run = |command: &str, arguments: &[&str]| {
-        ::redis::cmd(command).arg(arguments).query::<()>(&mut raw).unwrap();
+        ::redis::cmd(command).arg(arguments).query::<()>(&mut other).unwrap();
     };
     // As version 1 left it.
-    run("DEL", &["{old}:places", "{old}:places_by_certificate"]);
+    keys(&mut raw, "{old}:ends*").iter().for_each(|key| run("DEL", &[key]));
+    run("DEL", &["{old}:places"]);
+    run("ZADD", &["{old}:transactions:ends", "1", "whatever it was"]);
     run("SET", &["{old}:version", "1"]);
     let page = scep_store::CertificatePage::newest(10).unwrap();
     let of = scep_store::CertificatesOf::Key(digest(b'p', 7));
@@ -171,15 +174,54 @@ async fn certificates_of_version_1_are_found_by_key_once_a_node_of_this_version_
         assert_eq!(found[0].certificate, certificate(serial));
     }
     let version: u64 = ::redis::cmd("GET").arg("{old}:version").query(&mut raw).unwrap();
-    assert_eq!(version, 2);
-    run_newer(&mut raw);
+    assert_eq!(version, 3);
+    assert_eq!(keys(&mut raw, "{old}:transactions:ends"), [""; 0]);
+    forget_all(&store, &mut raw, "old").await;
+    run("SET", &["{old}:version", "4"]);
     let options = RedisOptions::default().with_prefix("old");
     let refused = RedisStore::connect(&redis.url(), options).await.err();
-    assert_eq!(refused, Some(StoreError::Unfit(Unfit::NewerSchema { found: 3, known: 2 })));
+    assert_eq!(refused, Some(StoreError::Unfit(Unfit::NewerSchema { found: 4, known: 3 })));
 }
 
-fn run_newer(raw: &mut ::redis::Connection) {
-    ::redis::cmd("SET").arg("{old}:version").arg(3).query::<()>(raw).unwrap();
+#[tokio::test]
+#[ignore = "service: redis; CI runs it with --ignored"]
+async fn what_has_ended_goes_with_all_that_led_to_it() {
+    let redis = Redis::start(memory_folder(), Redis::DURABLE);
+    let options = RedisOptions::default().with_prefix("all");
+    let store: Store = Arc::new(node(&redis.url(), options).await);
+    for number in 0..600 {
+        let begin = request(&format!("{number}"), number, number).with_challenge(challenge(number));
+        let begin = begin.with_device_limit(device(number, 1, 1_000));
+        match number % 3 {
+            0 => queue(&store, &begin, at(0)).await,
+            _ => issue(&store, &begin, number, at(0)).await,
+        }
+    }
+    let revocation = Revocation { at: at(1), reason: 1 };
+    store.revoke(&certificate_id(1), revocation).await.unwrap();
+    let mut raw = ::redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    forget_all(&store, &mut raw, "all").await;
+}
+
+/// Lets all end, and the verbs of that time purge, until no key is left but that of the version.
+async fn forget_all(store: &Store, raw: &mut ::redis::Connection, prefix: &str) {
+    let long_after = at(1_000_000_000);
+    let mut left = Vec::new();
+    for _ in 0..500 {
+        for _ in 0..64 {
+            let nobody = request("nobody", 1, 1).request;
+            assert_eq!(store.recall(&nobody, terms(), long_after).await, Ok(None));
+        }
+        left = keys(raw, &format!("{{{prefix}}}:*"));
+        if left == [format!("{{{prefix}}}:version")] {
+            return;
+        }
+    }
+    panic!("{left:?}");
+}
+
+fn keys(raw: &mut ::redis::Connection, pattern: &str) -> Vec<String> {
+    ::redis::cmd("KEYS").arg(pattern).query(raw).unwrap()
 }
 
 /// New keys under this many nodes.
