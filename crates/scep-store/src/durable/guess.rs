@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::group::{Lane, Writer};
 use super::working::{Change, Key, Occupancy, Record, Stop, Verb, Working};
-use super::{Care, fresh};
+use super::{Care, ROUNDS, fresh};
 use crate::{StoreError, StoreLimits};
 
 /// Verbs that are decided without reading, and written together.
@@ -87,9 +87,6 @@ enum Believed {
 
 /// Reservations, and keys, that are remembered: a few MB at most.
 const REMEMBERED: usize = 4_096;
-/// How often a verb may ask for more records; none asks more than three times.
-const ROUNDS: usize = 8;
-
 impl Beliefs {
     /// Decides a verb on what is believed; `None` if too little is, or if not all of it would be compared.
     ///

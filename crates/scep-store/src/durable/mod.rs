@@ -51,6 +51,9 @@ pub(crate) use tables::Found;
 pub(crate) use tables::{Lookup, Table};
 pub(crate) use working::{Change, Fresh, Key, Occupancy, Record, Stop, Verb, Working};
 
+/// How often a verb may ask for more records; none asks more than three times.
+pub(crate) const ROUNDS: usize = 8;
+
 /// An enrolment state that outlives the process; `B` is where it is kept.
 pub struct Durable<B> {
     backend: B,
@@ -349,4 +352,17 @@ pub(crate) fn fresh() -> Result<Fresh, StoreError> {
     let draw = || getrandom::u64().map(|number| number >> 1);
     let failed = |error| StoreError::Unavailable(crate::Cause::new(error));
     Ok(Fresh { id: draw().map_err(failed)?, generation: draw().map_err(failed)? })
+}
+
+/// Waits a little before the next attempt, longer each time and never equally long, so that contenders part.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) async fn back_off(attempt: u32) -> Result<(), StoreError> {
+    if attempt < 2 {
+        return Ok(());
+    }
+    let limit = 250_u64.saturating_mul(attempt.into());
+    let draw =
+        getrandom::u64().map_err(|error| StoreError::Unavailable(crate::Cause::new(error)))?;
+    tokio::time::sleep(Duration::from_micros(draw.checked_rem(limit).unwrap_or(limit))).await;
+    Ok(())
 }

@@ -11,14 +11,13 @@ mod verb;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use scep_types::UnixTime;
 
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
     Backend, Care, Cell, Changes, Durable, MOST, Occupancy, QueuedRecord, Shortcut, Table, Verb,
-    Working, Writer, fresh,
+    Working, Writer, back_off, fresh,
 };
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::journal::{Event, EventKind, EventPage, NewEvent, of_kind};
@@ -332,17 +331,6 @@ impl Shared {
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Waits a little before the next attempt, longer each time and never equally long, so that contenders part.
-async fn back_off(attempt: u32) -> Result<(), StoreError> {
-    if attempt < 2 {
-        return Ok(());
-    }
-    let limit = 250_u64.saturating_mul(attempt.into());
-    let draw = getrandom::u64().map_err(|error| StoreError::Unavailable(Cause::new(error)))?;
-    tokio::time::sleep(Duration::from_micros(draw.checked_rem(limit).unwrap_or(limit))).await;
-    Ok(())
 }
 
 fn contended() -> StoreError {

@@ -4,7 +4,7 @@ use futures_util::future::{join, join_all};
 
 use super::connection::{Connection, Failure};
 use crate::StoreError;
-use crate::durable::{Care, Cell, Change, Key, Record, Stop, Verb, Working};
+use crate::durable::{Care, Cell, Change, Key, ROUNDS, Record, Stop, Verb, Working};
 use crate::sql::Statements;
 
 /// What became of a transaction.
@@ -25,9 +25,6 @@ pub(super) enum IfFull {
     /// It refuses, and what follows from that is written.
     Refuse,
 }
-
-/// How often a verb may ask for more records; none asks more than three times.
-const ROUNDS: usize = 8;
 
 /// Runs a verb once. After an error the connection must not be used again.
 pub(super) async fn attempt<T>(

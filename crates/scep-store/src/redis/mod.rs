@@ -13,7 +13,6 @@ mod upgrade;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use redis::aio::ConnectionManager;
 use redis::{FromRedisValue, Script};
@@ -21,8 +20,8 @@ use scep_types::UnixTime;
 
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
-    Backend, Care, Change, Changes, Durable, Key, Occupancy, QueuedRecord, Record, Shortcut, Stop,
-    Table, Verb, Working, Writer, fresh,
+    Backend, Care, Change, Changes, Durable, Key, Occupancy, QueuedRecord, ROUNDS, Record,
+    Shortcut, Stop, Table, Verb, Working, Writer, back_off, fresh,
 };
 use crate::error::Capacity;
 use crate::ids::{CertificateId, EndpointId, Sha256};
@@ -83,8 +82,6 @@ type Decided<T> = (Result<T, StoreError>, Vec<Change>);
 
 /// How often a verb is run again because another changed what it writes.
 const ATTEMPTS: u32 = 64;
-/// How often a verb may ask for more records; none asks more than three times.
-const ROUNDS: usize = 8;
 /// A node purges each time it has run this many verbs: it removes far more than they add.
 const PURGE_EVERY: u64 = 64;
 
@@ -397,17 +394,6 @@ fn changes(working: Working, care: Care) -> Vec<Change> {
         Care::Lasting => working.into_loaded(),
         Care::Reads | Care::Passing => working.into_changes(),
     }
-}
-
-/// Waits a little before the next attempt, longer each time and never equally long, so that contenders part.
-async fn back_off(attempt: u32) -> Result<(), StoreError> {
-    if attempt < 2 {
-        return Ok(());
-    }
-    let limit = 250_u64.saturating_mul(attempt.into());
-    let draw = getrandom::u64().map_err(|error| StoreError::Unavailable(Cause::new(error)))?;
-    tokio::time::sleep(Duration::from_micros(draw.checked_rem(limit).unwrap_or(limit))).await;
-    Ok(())
 }
 
 fn unavailable(error: redis::RedisError) -> StoreError {

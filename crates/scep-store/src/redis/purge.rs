@@ -67,11 +67,11 @@ impl Shared {
             let fields = fields.filter(|(of, _)| *of == table);
             let fields: Vec<Vec<u8>> = fields.map(|(_, field)| field.to_vec()).collect();
             for (field, record) in fields.iter().zip(self.values(table, &fields).await?) {
-                match record {
-                    Some(record) if encoding::encode(&record).ends <= now.as_secs() => {
+                match record.map(|record| (encoding::encode(&record).ends, record)) {
+                    Some((ends, record)) if ends <= now.as_secs() => {
                         ended.push(Change { before: Some(record), after: None });
                     }
-                    Some(record) if slot_of(encoding::encode(&record).ends) == slot => {}
+                    Some((ends, _)) if slot_of(ends) == slot => {}
                     // It ends at another time by now, or is gone.
                     _ => strangers.push(encoding::member(table, field)),
                 }

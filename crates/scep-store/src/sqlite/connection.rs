@@ -6,7 +6,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql, params_from_iter};
 
 use super::options::{SqliteOptions, Synchronous};
-use crate::durable::{Cell, Change, Found, Key, Record, Stop, Verb, Working};
+use crate::durable::{Cell, Change, Found, Key, ROUNDS, Record, Stop, Verb, Working};
 use crate::sql::Statements;
 use crate::{Cause, StoreError};
 
@@ -15,8 +15,6 @@ pub(super) struct Connection(rusqlite::Connection);
 /// What a verb answers, and what is to be written.
 pub(super) type Outcome<T> = (Result<T, StoreError>, Vec<Change>);
 
-/// How often a verb may ask for more records; none asks more than three times.
-const ROUNDS: usize = 8;
 /// More than there are statements, so that each is prepared once.
 const PREPARED: usize = 64;
 
