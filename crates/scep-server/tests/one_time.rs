@@ -33,7 +33,7 @@ fn settings(change: impl FnOnce(&mut OneTimePasswords)) -> Mode {
     Mode::OneTimePassword(settings)
 }
 
-fn order() -> PasswordOrder {
+pub(crate) fn order() -> PasswordOrder {
     PasswordOrder::new(Operator::new("ann").unwrap())
 }
 
@@ -43,7 +43,7 @@ fn bound(names: Vec<BoundName>) -> PasswordOrder {
     order
 }
 
-async fn mint(server: &Server) -> MintedPassword {
+pub(crate) async fn mint(server: &Server) -> MintedPassword {
     server.endpoint.mint_password(order(), NOW).await.unwrap()
 }
 
@@ -55,6 +55,17 @@ fn device(name: &str, minted: &MintedPassword) -> Device {
 /// Another device, with a key of its own.
 fn other_device(name: &str, minted: &MintedPassword) -> Device {
     Device::with_key(name, key("rsa2048-device2")).challenge(minted.password.expose())
+}
+
+/// Two devices ask at once; the loser is refused, or told to come again while the winner is at work.
+pub(crate) async fn race(server: &Arc<Server>, racers: [Device; 2], round: usize) {
+    let racers = racers.into_iter().enumerate().map(|(number, device)| {
+        let (server, device) = (server.clone(), device.transaction(&format!("{round}-{number}")));
+        tokio::spawn(async move { server.post(device.ask(&server).message).await.status })
+    });
+    for racer in racers.collect::<Vec<_>>() {
+        assert!([200, 503].contains(&racer.await.unwrap().as_u16()));
+    }
 }
 
 // R-7.3-01
@@ -106,16 +117,7 @@ async fn two_devices_that_race_for_a_password_get_one_certificate() {
     }));
     for round in 0..5 {
         let minted = mint(&server).await;
-        let racers = [device("phone", &minted), other_device("tablet", &minted)];
-        let racers = racers.into_iter().enumerate().map(|(number, device)| {
-            let (server, device) =
-                (server.clone(), device.transaction(&format!("{round}-{number}")));
-            tokio::spawn(async move { server.post(device.ask(&server).message).await.status })
-        });
-        for racer in racers.collect::<Vec<_>>() {
-            // The loser is refused, or told to come again while the winner is at work.
-            assert!([200, 503].contains(&racer.await.unwrap().as_u16()));
-        }
+        race(&server, [device("phone", &minted), other_device("tablet", &minted)], round).await;
         assert_eq!(server.certificates(), round + 1);
     }
 }

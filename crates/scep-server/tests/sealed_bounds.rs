@@ -11,8 +11,9 @@ use scep_test::craft::{Derivation, Envelope, PasswordRecipient, content_key};
 use scep_types::{ContentCipher, CryptoProvider, DigestAlgorithm};
 
 use crate::config::defect;
+use crate::one_time::{mint, order};
 use crate::passwords::{Watched, elliptic_ca};
-use crate::sealed_passwords::{device, elliptic, elliptic_with, mint, order, sealed, sealed_by};
+use crate::sealed_passwords::{device, elliptic, elliptic_with, sealed, sealed_by};
 use crate::support::device::{Device, granted};
 use crate::support::faults::{FailingStore, Verb};
 use crate::support::forge::{Forged, envelope_of};

@@ -7,8 +7,8 @@ use scep_crypto::aws_lc_rs::Aes256GcmKey;
 use scep_proto::FailInfo;
 use scep_proto::client::{CertRep, Payload};
 use scep_server::{
-    EndpointConfig, Execution, MintedPassword, Misconfigured, Mode, OneTimePasswords,
-    PasswordOrder, QueryPolicy, RenewalPolicy,
+    EndpointConfig, Execution, MintedPassword, Misconfigured, Mode, OneTimePasswords, QueryPolicy,
+    RenewalPolicy,
 };
 use scep_store::{
     BoundName, EnrolmentStore as _, MemoryStore, OneTimePassword, Operator, PasswordBinding,
@@ -17,7 +17,7 @@ use scep_store::{
 use scep_types::{SigningKey as _, oid};
 
 use crate::config::defect;
-use crate::one_time::one_time;
+use crate::one_time::{mint, one_time, order, race};
 use crate::passwords::{elliptic_ca, openssl};
 use crate::support::device::{Device, MessageKind, granted, refused};
 use crate::support::faults::{FailingStore, Verb};
@@ -47,14 +47,6 @@ pub(crate) fn elliptic_with(mode: Mode, configure: impl FnOnce(&mut EndpointConf
         config.authority = elliptic_ca();
         configure(config);
     })
-}
-
-pub(crate) fn order() -> PasswordOrder {
-    PasswordOrder::new(Operator::new("ann").unwrap())
-}
-
-pub(crate) async fn mint(server: &Server) -> MintedPassword {
-    server.endpoint.mint_password(order(), NOW).await.unwrap()
 }
 
 /// A device that can decrypt nothing, so that its answer comes by the password, too.
@@ -111,15 +103,7 @@ async fn two_devices_that_race_for_a_sealed_password_get_one_certificate() {
     }));
     for round in 0..3 {
         let minted = mint(&server).await;
-        let racers = [device("phone", &minted), other_device("tablet", &minted)];
-        let racers = racers.into_iter().enumerate().map(|(number, device)| {
-            let (server, device) =
-                (server.clone(), device.transaction(&format!("{round}-{number}")));
-            tokio::spawn(async move { server.post(device.ask(&server).message).await.status })
-        });
-        for racer in racers.collect::<Vec<_>>() {
-            assert!([200, 503].contains(&racer.await.unwrap().as_u16()));
-        }
+        race(&server, [device("phone", &minted), other_device("tablet", &minted)], round).await;
         assert_eq!(server.certificates(), round + 1);
     }
 }

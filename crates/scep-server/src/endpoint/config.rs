@@ -182,10 +182,10 @@ pub enum SignerBinding {
 
 /// Who may ask for certificates and CRLs by message, with GetCert and GetCRL (RFC 8894 §4.5, §4.6).
 ///
-/// Whoever may gets any certificate that this CA, or the next one, issued and whose Intune notification, if there is one, arrived; and the
-/// CRL, if it has no more than 256 KiB: a larger one is what [`crl_router`](crate::crl_router) is for. Unless a
-/// [`CrlPublisher`](crate::CrlPublisher) made one that is still good, one is made for the purpose, and handed out for up to
-/// half an hour.
+/// Whoever may gets any certificate that this CA, or the next one, issued and whose Intune notification, if there is one,
+/// arrived; and the CRL, if it has no more than 256 KiB: a larger one is what [`crl_router`](crate::crl_router) is for.
+/// Unless a [`CrlPublisher`](crate::CrlPublisher) made one that is still good, one is made for the purpose, and handed out
+/// for up to half an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum QueryPolicy {
     /// Nobody.
