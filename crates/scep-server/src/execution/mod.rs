@@ -1,8 +1,11 @@
+mod workers;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::workers::Workers;
 use crate::Error;
 
 /// Where RSA operations run.
@@ -17,7 +20,7 @@ pub enum Execution {
 /// A bound on the requests at work and on those that wait. Clones share it, and so may endpoints.
 #[derive(Debug, Clone)]
 pub struct WorkerPool {
-    workers: Arc<Semaphore>,
+    workers: Workers,
     admissions: Arc<Semaphore>,
     /// Places of `admissions`.
     places: u32,
@@ -54,7 +57,7 @@ impl WorkerPool {
         let places = u32::try_from(places).unwrap_or(u32::MAX);
         let admissions = usize::try_from(places).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
-            workers: Arc::new(Semaphore::new(workers)),
+            workers: Workers::new(workers),
             admissions: Arc::new(Semaphore::new(admissions)),
             places,
             passwords: Passwords::new(workers / 4),
@@ -130,15 +133,10 @@ impl Execution {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let Self::Pool(pool) = self else { return Ok(work()) };
-        // Never closed; if it were, doing nothing is right.
-        let worker = Arc::clone(&pool.workers).acquire_owned().await.map_err(|_| Error::Aborted)?;
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(worker); // also held if the request is given up meanwhile: the thread is busy all the same
-            done
-        });
-        done.await.map_err(|_| Error::Aborted)
+        match self {
+            Self::Inline => Ok(work()),
+            Self::Pool(pool) => pool.workers.run(work).await,
+        }
     }
 
     /// Runs `work` that derives a key from a password, on one of the workers that may, after what prepares it.
