@@ -18,6 +18,9 @@ pub struct HttpSettings {
     pub timeout: Duration,
     /// Which way requests take.
     pub proxy: Proxy,
+    /// How many connections are kept for later requests: none unless said otherwise, since between polls a server may close one
+    /// without a word.
+    pub idle_connections: usize,
 }
 
 /// Which way requests take.
@@ -36,6 +39,7 @@ impl Default for HttpSettings {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(60), // a server may sign slowly, an approval is polled for
             proxy: Proxy::default(),
+            idle_connections: 0,
         }
     }
 }
@@ -63,7 +67,7 @@ impl Http {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(settings.connect_timeout)
             .timeout(settings.timeout)
-            .pool_max_idle_per_host(0) // between polls a server may close without a word
+            .pool_max_idle_per_host(settings.idle_connections)
             .redirect(redirect::Policy::none());
         if server.is_plain() {
             // A system without root certificates would fail here already, although none is needed.

@@ -46,7 +46,7 @@ pub(crate) async fn run(
     (started.elapsed(), answered.into_iter().flatten().collect())
 }
 
-/// One device after the other, each on a connection of its own, as devices are.
+/// One device after the other; whether each has a connection of its own is the client's affair.
 async fn enrol_in_turn(
     client: &Client,
     method: Method,

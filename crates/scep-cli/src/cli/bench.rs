@@ -15,9 +15,12 @@ pub(crate) struct BenchArgs {
     /// Devices that enrol: so many certificates are requested
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = value_parser!(u32).range(1..=100_000))]
     pub(crate) devices: u32,
-    /// How many of them are at it at a time, each on a connection of its own
+    /// How many of them are at it at a time, each on one of so many connections that are kept
     #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) connections: u32,
+    /// Connect for each device anew, as devices do
+    #[arg(long)]
+    pub(crate) reconnect: bool,
     /// RSA-2048 keys that the devices share, since making a key takes longer than an enrolment
     #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = value_parser!(u32).range(1..=1_000))]
     pub(crate) keys: u32,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use intune_challenge::signed::Issuer;
-use scep_client::{Client, now};
+use scep_client::{Client, HttpSettings, now};
 use scep_crypto::aws_lc_rs::provider;
 use scep_proto::CaCertificates;
 use scep_proto::client::{Algorithms, EnrolmentSettings, HttpRequest};
@@ -32,7 +32,7 @@ pub(super) fn run(
     let challenges = challenges(&args.challenge, now)?;
     let cpu = args.server_pid.map(ServerCpu::of);
     cpu.as_ref().map(ServerCpu::taken).transpose()?; // a wrong PID is better known now than after the run
-    let client = super::client(&args.server)?;
+    let client = client(args)?;
     super::note(notes, format_args!("requests {} certificates from {url}", args.devices))?;
     if !args.yes && !is_loopback(url) {
         ask(args.devices, url, notes)?;
@@ -61,6 +61,15 @@ pub(super) fn run(
         report.text(out)?;
     }
     conclude(&report, notes)
+}
+
+fn client(args: &BenchArgs) -> Result<Client, Error> {
+    let connections = usize::try_from(args.connections).unwrap_or(usize::MAX);
+    let http = HttpSettings {
+        idle_connections: if args.reconnect { 0 } else { connections },
+        ..super::http(&args.server)
+    };
+    super::client_over(&args.server, &http)
 }
 
 /// What the server said before the run, and what follows from it for the messages.

@@ -56,13 +56,20 @@ fn runtime() -> Result<Runtime, Error> {
 }
 
 fn client(server: &ServerArgs) -> Result<Client, Error> {
+    client_over(server, &http(server))
+}
+
+fn client_over(server: &ServerArgs, http: &HttpSettings) -> Result<Client, Error> {
+    Ok(Client::with_http(&server.url, provider(), http)?)
+}
+
+fn http(server: &ServerArgs) -> HttpSettings {
     let timeout = Duration::from_secs(server.timeout.max(1));
-    let settings = HttpSettings {
+    HttpSettings {
         timeout,
         connect_timeout: timeout.min(HttpSettings::default().connect_timeout),
         ..HttpSettings::default()
-    };
-    Ok(Client::with_http(&server.url, provider(), &settings)?)
+    }
 }
 
 /// A remark on standard error; nobody has to read it.

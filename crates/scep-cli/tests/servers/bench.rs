@@ -49,6 +49,23 @@ fn all_devices_of_a_bench_get_a_certificate_by_the_shared_challenge() {
 }
 
 #[test]
+fn devices_share_connections_unless_each_is_to_have_its_own() {
+    let server = Server::start();
+    let url = server.url("static");
+    let bench = |more: &[&str]| {
+        let before = server.connections();
+        let args = ["bench", &url, "--trust-unverified", "--challenge", PASSWORD];
+        let sizes = ["--devices", "24", "--connections", "3", "--keys", "1"];
+        let outcome = scep(&[&args[..], &sizes, more].concat());
+        assert_eq!(outcome.code, 0, "{}", outcome.notes);
+        server.connections() - before
+    };
+    let (kept, anew) = (bench(&[]), bench(&["--reconnect"]));
+    assert!((1..=4).contains(&kept), "{kept}: one asks what the server can do, three enrol");
+    assert!(anew >= 24, "{anew}");
+}
+
+#[test]
 fn each_device_of_a_bench_has_a_signed_challenge_of_its_own() {
     let server = Server::start();
     let url = server.url("signed");

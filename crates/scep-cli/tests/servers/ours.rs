@@ -1,8 +1,9 @@
 //! Our server on loopback, with a static password and with signed challenges.
 
+use std::collections::HashSet;
 use std::future::pending;
-use std::net::TcpListener;
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use intune_challenge::signed::{
@@ -15,8 +16,8 @@ use rcgen::{
 use scep_ca::{Profile, ProfileConfig, Profiles};
 use scep_crypto::aws_lc_rs::{SoftwareKey, provider};
 use scep_server::{
-    Authority, CertificateAuthority, Endpoint, EndpointConfig, Host, Mode, RegistrationAuthority,
-    RenewalPolicy, ScepService, router,
+    Authority, CertificateAuthority, Endpoint, EndpointConfig, Host, Mode, PeerAddress,
+    RegistrationAuthority, RenewalPolicy, ScepService, router,
 };
 use scep_store::MemoryStore;
 use scep_types::{Certificate, DigestAlgorithm, Secret};
@@ -28,6 +29,7 @@ pub(crate) struct Server {
     origin: String,
     store: Arc<MemoryStore>,
     ca: Certificate,
+    peers: Arc<Mutex<HashSet<SocketAddr>>>,
 }
 
 impl Server {
@@ -50,14 +52,23 @@ impl Server {
             endpoint("/scep/static", Mode::Static(Secret::new(PASSWORD))),
             endpoint("/scep/signed", Mode::Signed(Arc::new(verifier(&origin)))),
         ];
+        let peers = Arc::<Mutex<HashSet<SocketAddr>>>::default();
+        let seen = Arc::clone(&peers);
+        let router = router(services).unwrap().layer(axum::middleware::map_request(
+            move |request: axum::extract::Request| {
+                let peer = request.extensions().get::<PeerAddress>().unwrap().0;
+                seen.lock().unwrap().insert(peer);
+                std::future::ready(request)
+            },
+        ));
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                scep_server::serve(listener, router(services).unwrap(), pending()).await;
+                scep_server::serve(listener, router, pending()).await;
             });
         });
-        Self { origin, store, ca }
+        Self { origin, store, ca, peers }
     }
 
     /// The URL of the endpoint `static` or `signed`.
@@ -72,6 +83,11 @@ impl Server {
     /// How many certificates it issued.
     pub(crate) fn certificates(&self) -> usize {
         self.store.usage().unwrap().certificates
+    }
+
+    /// From how many connections requests came.
+    pub(crate) fn connections(&self) -> usize {
+        self.peers.lock().unwrap().len()
     }
 
     /// A challenge that is good for one certificate of the kit's subject.
