@@ -38,16 +38,28 @@ pub(crate) struct Run {
     pub(crate) failed: u64,
 }
 
+/// How devices connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connecting {
+    /// All share so many connections.
+    Once,
+    /// Each has one of its own.
+    Anew,
+}
+
 /// The part of another's devices that may fail: one of so many.
 const MAY_FAIL: u64 = 2;
 
 impl Place {
     /// All devices enrol.
-    pub(crate) fn enrol_all(&self) -> Result<Run> {
+    pub(crate) fn enrol_all(&self, connecting: Connecting) -> Result<Run> {
         let (devices, pid) = (self.devices.to_string(), self.pid.to_string());
         let mut arguments = vec!["scep", "bench", &self.url, "--trust-unverified", "--json"];
         arguments.extend(["--challenge", self.challenge, "--devices", &devices]);
         arguments.extend(["--connections", CONNECTIONS, "--server-pid", &pid]);
+        if connecting == Connecting::Anew {
+            arguments.push("--reconnect");
+        }
         if self.whose == Whose::Another {
             arguments.push("--allow-obsolete");
         }

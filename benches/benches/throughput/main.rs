@@ -1,5 +1,6 @@
 //! Enrolments a second over loopback, RSA-2048: our server on the memory store, on SQLite with durable commits, and micromdm's
-//! `scepserver`, each a process of its own, in turn, on the same cores, by the same devices; and how soon `scepd serve` has served its first one:
+//! `scepserver`, each a process of its own, in turn, on the same cores, by the same devices, first over connections that are kept, then with
+//! one for each device; and how soon `scepd serve` has served its first one:
 //! `cargo bench -p scep-benches --bench throughput [-- --json FILE]`; the figures go to `FILE` with `.throughput` in front of its
 //! ending.
 //!
@@ -18,7 +19,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use self::figures::{Figure, finish};
-use self::load::{Place, Run, Whose};
+use self::load::{Connecting, Place, Run, Whose};
 use self::ours::Ours;
 use self::scepserver::ScepServer;
 
@@ -44,22 +45,37 @@ fn main() -> Result<()> {
         sqlite.place(devices),
         scepserver.place((devices / FEWER).max(100)),
     ];
+    let once = enrol_in_turns(&places, Connecting::Once)?;
+    let anew = enrol_in_turns(&places, Connecting::Anew)?;
+    let mut figures = figures("throughput", &once);
+    figures.extend(self::figures("reconnecting", &anew));
+    figures.push(Figure::start(
+        "cold_start/first_enrolment",
+        &cold::starts()?,
+        Duration::from_millis(300),
+    ));
+    finish(&figures)
+}
+
+/// The run of each place that is the middle of its turns.
+fn enrol_in_turns(places: &[Place; 3], connecting: Connecting) -> Result<[Run; 3]> {
     let mut runs: [Vec<Run>; 3] = Default::default();
     for _ in 0..TURNS {
         for (place, runs) in places.iter().zip(&mut runs) {
-            runs.push(place.enrol_all()?);
+            runs.push(place.enrol_all(connecting)?);
         }
     }
-    let [memory, sqlite, scepserver] = runs.map(|runs| Run::middle(&runs));
-    let figures = [
-        Figure::rate("throughput/memory", &memory),
-        Figure::rate("throughput/sqlite", &sqlite).beside("memory", &memory, 0.7),
-        Figure::rate("throughput/scepserver", &scepserver),
-        Figure::rate("throughput/sqlite", &sqlite).beside("scepserver", &scepserver, 4.0),
-        Figure::rate("throughput/memory", &memory).beside("scepserver", &scepserver, 4.0),
-        Figure::start("cold_start/first_enrolment", &cold::starts()?, Duration::from_millis(300)),
-    ];
-    finish(&figures)
+    Ok(runs.map(|runs| Run::middle(&runs)))
+}
+
+fn figures(name: &str, [memory, sqlite, scepserver]: &[Run; 3]) -> Vec<Figure> {
+    let rate = |server: &str, run| Figure::rate(&format!("{name}/{server}"), run);
+    vec![
+        rate("memory", memory).beside("scepserver", scepserver, 4.0),
+        rate("sqlite", sqlite).beside("memory", memory, 0.7),
+        rate("sqlite", sqlite).beside("scepserver", scepserver, 4.0),
+        rate("scepserver", scepserver),
+    ]
 }
 
 fn folder() -> Result<TempDir> {
