@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, ensure};
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use rusqlite::Connection;
+use scep_store::RedisOptions;
 use tokio_postgres::{Client, NoTls, Statement};
 
 /// A table of keys.
@@ -48,8 +50,11 @@ impl Bare {
     }
 
     pub(crate) async fn redis(url: &str) -> Result<Self> {
+        // As the store has it: a disk may stall for longer than half a second.
+        let timeout = RedisOptions::default().timeout;
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeout));
         let client = redis::Client::open(url)?;
-        Ok(Self::Redis(client.get_multiplexed_async_connection().await?))
+        Ok(Self::Redis(client.get_multiplexed_async_connection_with_config(&config).await?))
     }
 
     /// Takes a key that nobody has.
