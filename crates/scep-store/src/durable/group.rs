@@ -1,8 +1,8 @@
 //! What waits together is written together: while one write is on its way, the changes of other verbs gather for the next.
 //!
-//! A group stands or falls as one: if one of its verbs was overtaken, all are told so, and each runs alone. Who finds nobody
-//! writing writes for itself; what comes meanwhile is written by a task of its own, so that no caller who leaves or lingers
-//! takes a group along.
+//! A group stands or falls as one: if one of its verbs was overtaken, all are told so, and each runs alone. Who is alone
+//! and finds nobody writing writes for itself; all others are written by a task of its own, so that no caller who leaves or
+//! lingers takes a group along.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,12 +68,14 @@ impl Lane {
         writer: &Arc<impl Writer>,
         changes: Changes,
     ) -> Result<bool, StoreError> {
-        // Nobody writes, so nobody waits.
-        if let Ok(_pen) = self.pen.try_lock() {
+        let (answer, answered) = oneshot::channel();
+        self.join(Job { changes: Arc::clone(&changes), answer })?;
+        // Who is ready at the same moment comes along.
+        tokio::task::yield_now().await;
+        if let Some(_pen) = self.take_if_alone(&changes) {
             return writer.write(&[changes], self.care).await;
         }
-        let (answer, answered) = oneshot::channel();
-        if self.join(Job { changes, answer })? {
+        if self.is_unattended() {
             let turn = Turn { lane: Arc::clone(self), is_over: false };
             tokio::spawn(turn.write_all(Arc::clone(writer)));
         }
@@ -81,14 +83,34 @@ impl Lane {
         answered.await.map_err(gone)?
     }
 
-    /// Adds a job, and says whether no task is there to write it.
-    fn join(&self, job: Job) -> Result<bool, StoreError> {
+    fn join(&self, job: Job) -> Result<(), StoreError> {
         let mut waiting = self.waiting();
         if waiting.jobs.len() >= WAITING {
             return Err(StoreError::Unavailable(Cause::new("too many verbs wait")));
         }
         waiting.jobs.push_back(job);
-        Ok(!std::mem::replace(&mut waiting.is_being_written, true))
+        Ok(())
+    }
+
+    /// The pen for these changes if they are all that waits, and then they wait no more; `None` if somebody writes already.
+    fn take_if_alone(&self, changes: &Changes) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let mut waiting = self.waiting();
+        let is_alone = match waiting.jobs.make_contiguous() {
+            [job] => Arc::ptr_eq(&job.changes, changes),
+            _ => false,
+        };
+        if waiting.is_being_written || !is_alone {
+            return None;
+        }
+        let pen = self.pen.try_lock().ok()?;
+        waiting.jobs.clear();
+        Some(pen)
+    }
+
+    /// Whether somebody waits and no task is there to write; the caller then starts one.
+    fn is_unattended(&self) -> bool {
+        let mut waiting = self.waiting();
+        !waiting.jobs.is_empty() && !std::mem::replace(&mut waiting.is_being_written, true)
     }
 
     /// All that waits, up to a bound; if it is nothing, the next one who comes has to see to it.
@@ -193,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::durable::records::{ChallengeRecord, Holder};
-    use crate::durable::working::Record;
+    use crate::durable::working::{Key, Record};
     use crate::ids::Sha256;
 
     /// Writes a group whenever it may.
@@ -279,6 +301,43 @@ mod tests {
         world.let_write(1);
         all_stand([world.ask(1).await]).await;
         assert_eq!(world.written(), [1, 10, 1].map(|verbs| (verbs, Care::Lasting)));
+    }
+
+    #[tokio::test]
+    async fn who_is_ready_at_the_same_moment_goes_together() {
+        let World(lane, writer) = World::new();
+        writer.may_write.add_permits(1);
+        let asked = (0..10).map(|challenge| lane.write(&writer, Arc::new(vec![change(challenge)])));
+        let answers = futures_util::future::join_all(asked).await;
+        assert_eq!(answers, vec![Ok(true); 10]);
+        assert_eq!(writer.written.lock().unwrap()[..], [(10, Care::Lasting)]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn each_change_is_written_once_however_they_meet() {
+        /// Takes a moment for each group, and keeps what it wrote.
+        struct Keeping(Mutex<Vec<Key>>);
+        impl Writer for Keeping {
+            async fn write(&self, group: &[Changes], _: Care) -> Result<bool, StoreError> {
+                let keys = group.iter().flat_map(|changes| changes.iter()).flat_map(Change::keys);
+                self.0.lock().unwrap().extend(keys);
+                tokio::task::yield_now().await;
+                Ok(true)
+            }
+        }
+        let (lane, writer) = (Lane::new(Care::Lasting), Arc::new(Keeping(Mutex::default())));
+        let ask = |challenge: u8| {
+            let (lane, writer) = (Arc::clone(&lane), Arc::clone(&writer));
+            async move { lane.write(&writer, Arc::new(vec![change(challenge)])).await }
+        };
+        for _ in 0..200 {
+            let asked: Vec<_> = (0..16).map(|challenge| tokio::spawn(ask(challenge))).collect();
+            all_stand(asked).await;
+            let mut written = std::mem::take(&mut *writer.0.lock().unwrap());
+            written.sort();
+            let all: Vec<_> = (0..16).map(|of| Key::Challenge(Sha256::new([of; 32]))).collect();
+            assert_eq!(written, all);
+        }
     }
 
     #[tokio::test]
