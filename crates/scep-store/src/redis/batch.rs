@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::keys::{Keys, Place};
-use super::{encoding, places, purge};
+use super::purge::{self, SlotEntry};
+use super::{encoding, places};
 use crate::StoreLimits;
 use crate::durable::{Care, Change, Changes, Record, Table};
 
@@ -12,13 +13,13 @@ use crate::durable::{Care, Change, Changes, Record, Table};
 enum Command {
     RemoveFields,
     RemoveMembers,
-    LeaveSlot,
+    RemoveEntries,
     SetFields,
     AddMembers,
-    JoinSlot,
+    AppendEntry,
 }
 
-/// A field, and the value that it is to have; an empty one is none.
+/// A field, and the value that it is to have.
 type Expected = (Vec<u8>, Vec<u8>);
 
 /// The score of members that stand in the order of their octets.
@@ -28,8 +29,11 @@ const UNSCORED: &[u8] = b"0";
 pub(super) struct Batch {
     is_forgotten: bool,
     added: [u64; Table::COUNT],
+    absent: BTreeMap<Place, Vec<Vec<u8>>>,
     expected: BTreeMap<Place, Vec<Expected>>,
     commands: BTreeMap<(Command, Place), Vec<Vec<u8>>>,
+    /// One for each slot of time that something ends in.
+    entries: BTreeMap<i64, SlotEntry>,
 }
 
 /// A call of `write.lua`.
@@ -50,8 +54,10 @@ impl Batch {
         let mut batch = Self {
             is_forgotten: care == Care::Passing && !changes().any(concerns_allowance),
             added: [0; Table::COUNT],
+            absent: BTreeMap::new(),
             expected: BTreeMap::new(),
             commands: BTreeMap::new(),
+            entries: BTreeMap::new(),
         };
         for change in changes() {
             batch.add(change);
@@ -66,22 +72,24 @@ impl Batch {
         let Some(field) = new.as_ref().or(old.as_ref()).map(|known| known.field.clone()) else {
             return;
         };
-        let member = encoding::member(table, &field);
-        if let (Some(before), Some(old)) = (before, &old) {
-            self.take_away(before, &field, after.is_none());
-            self.leave(purge::slot_of(old.ends), member.clone());
-        } else {
-            self.count(table);
-        }
-        if let (None, Some(Record::Transaction(new))) = (before, after) {
-            self.expect(Place::Names, encoding::name_of(new), Vec::new());
-        }
         let records = Place::Records(table);
-        self.expect(records, field.clone(), old.map(|old| old.value).unwrap_or_default());
+        match (before, old) {
+            (Some(before), Some(old)) => {
+                self.take_away(before, &field, after.is_none());
+                self.expected.entry(records).or_default().push((field.clone(), old.value));
+            }
+            _ => {
+                self.count(table);
+                self.absent.entry(records).or_default().push(field.clone());
+                if let Some(Record::Transaction(new)) = after {
+                    self.absent.entry(Place::Names).or_default().push(encoding::name_of(new));
+                }
+            }
+        }
         match (after, new) {
             (Some(record), Some(new)) => {
                 self.index(record, &field);
-                self.join(purge::slot_of(new.ends), member);
+                self.join(purge::slot_of(new.ends), table, &field);
                 self.command(Command::SetFields, records, [field, new.value]);
             }
             _ => self.command(Command::RemoveFields, records, [field]),
@@ -133,26 +141,18 @@ impl Batch {
         }
     }
 
-    fn join(&mut self, slot: i64, member: Vec<u8>) {
-        let number = slot.to_string().into_bytes();
-        let slots = self.commands.entry((Command::AddMembers, Place::Slots)).or_default();
-        if !slots.contains(&number) {
-            slots.extend([number.clone(), number]);
-        }
-        self.command(Command::JoinSlot, Place::Slot(slot), [member]);
+    /// Notes that a record ends in a slot. It may be noted there more than once, and also where it ended before.
+    pub(super) fn join(&mut self, slot: i64, table: Table, field: &[u8]) {
+        self.entries.entry(slot).or_default().push(table, field);
     }
 
-    /// Takes a member from a slot; it may not be there any more, or never have been.
-    pub(super) fn leave(&mut self, slot: i64, member: Vec<u8>) {
-        self.command(Command::LeaveSlot, Place::Slot(slot), [member]);
+    /// Takes an entry from a slot.
+    pub(super) fn remove_entry(&mut self, slot: i64, entry: Vec<u8>) {
+        self.command(Command::RemoveEntries, Place::Slot(slot), [b"1".to_vec(), entry]);
     }
 
     fn member(&mut self, place: Place, member: Vec<u8>) {
         self.command(Command::AddMembers, place, [UNSCORED.to_vec(), member]);
-    }
-
-    fn expect(&mut self, place: Place, field: Vec<u8>, value: Vec<u8>) {
-        self.expected.entry(place).or_default().push((field, value));
     }
 
     fn count(&mut self, table: Table) {
@@ -170,8 +170,8 @@ impl Batch {
         self.commands.entry((command, place)).or_default().extend(given);
     }
 
-    /// The call that writes it; what is added must find room below these limits.
-    pub(super) fn call(self, keys: &Keys, limits: Option<&StoreLimits>) -> Call {
+    /// The call that writes it; what is added must find room below these limits. No two calls of all nodes have the same mark.
+    pub(super) fn call(mut self, keys: &Keys, limits: Option<&StoreLimits>, mark: u64) -> Call {
         let care: &[u8] = if self.is_forgotten { b"forget" } else { b"keep" };
         let mut call = Call { arguments: vec![care.to_vec()], ..Call::default() };
         for (table, added) in Table::ALL.into_iter().zip(self.added) {
@@ -179,32 +179,52 @@ impl Batch {
             let added = if table == Table::Certificates { added.max(1) } else { added };
             if let Some(limits) = limits.filter(|_| added > 0) {
                 let most = encoding::most(table, limits).saturating_sub(added);
-                call.part(keys, "room", Place::Records(table), most);
+                call.room(keys, Place::Records(table), most);
             }
         }
+        for (place, fields) in self.absent {
+            call.part(keys, "none", place, fields);
+        }
         for (place, expected) in self.expected {
-            call.part(keys, "same", place, expected.len() as u64);
             let (fields, values): (Vec<_>, Vec<_>) = expected.into_iter().unzip();
-            call.arguments.extend(fields);
+            call.part(keys, "same", place, fields);
             call.arguments.extend(values);
         }
+        for (slot, entry) in self.entries {
+            let number = slot.to_string().into_bytes();
+            let slots = self.commands.entry((Command::AddMembers, Place::Slots)).or_default();
+            slots.extend([number.clone(), number]);
+            let appended = self.commands.entry((Command::AppendEntry, Place::Slot(slot)));
+            appended.or_default().push(entry.octets(mark));
+        }
         for ((command, place), given) in self.commands {
-            call.part(keys, command.name(), place, given.len() as u64);
-            call.arguments.extend(given);
+            let at_a_time = command.takes().unwrap_or(given.len()).max(1);
+            for given in given.chunks(at_a_time) {
+                call.part(keys, command.name(), place, given.to_vec());
+            }
         }
         call
     }
 }
 
 impl Call {
-    fn part(&mut self, keys: &Keys, what: &str, place: Place, number: u64) {
+    fn room(&mut self, keys: &Keys, place: Place, most: u64) {
+        self.head("room", keys, place, most);
+    }
+
+    fn part(&mut self, keys: &Keys, what: &str, place: Place, given: Vec<Vec<u8>>) {
+        self.head(what, keys, place, given.len() as u64);
+        self.arguments.extend(given);
+    }
+
+    fn head(&mut self, what: &str, keys: &Keys, place: Place, number: u64) {
         let all = &mut self.keys;
         let key = self.numbers.entry(place).or_insert_with(|| {
             all.push(keys.of(place));
             all.len()
         });
-        let part = [what.to_owned(), key.to_string(), number.to_string()];
-        self.arguments.extend(part.map(String::into_bytes));
+        let head = [what.to_owned(), key.to_string(), number.to_string()];
+        self.arguments.extend(head.map(String::into_bytes));
     }
 }
 
@@ -213,10 +233,18 @@ impl Command {
         match self {
             Self::RemoveFields => "HDEL",
             Self::RemoveMembers => "ZREM",
-            Self::LeaveSlot => "SREM",
+            Self::RemoveEntries => "LREM",
             Self::SetFields => "HSET",
             Self::AddMembers => "ZADD",
-            Self::JoinSlot => "SADD",
+            Self::AppendEntry => "RPUSH",
+        }
+    }
+
+    /// How many arguments it takes at a time, if not all.
+    const fn takes(self) -> Option<usize> {
+        match self {
+            Self::RemoveEntries => Some(2),
+            _ => None,
         }
     }
 }

@@ -189,20 +189,13 @@ fn octets_of(cell: &Cell) -> Vec<u8> {
     }
 }
 
-/// How a slot of time names a record.
-pub(super) fn member(table: Table, field: &[u8]) -> Vec<u8> {
-    [&[kind(table)], field].concat()
+/// The table of a number.
+pub(super) fn table(number: u8) -> Option<Table> {
+    Table::ALL.into_iter().find(|table| kind(*table) == number)
 }
 
-/// The record that is named so.
-pub(super) fn of_member(member: &[u8]) -> Option<(Table, &[u8])> {
-    let (number, field) = member.split_first()?;
-    let table = Table::ALL.into_iter().find(|table| kind(*table) == *number)?;
-    Some((table, field))
-}
-
-/// The number of a table in the scripts.
-const fn kind(table: Table) -> u8 {
+/// The number of a table in the scripts and in slots.
+pub(super) const fn kind(table: Table) -> u8 {
     match table {
         Table::Challenges => 1,
         Table::Transactions => 2,

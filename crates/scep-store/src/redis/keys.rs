@@ -84,8 +84,8 @@ impl Keys {
             Place::Due => self.due(),
             Place::Found => self.places(),
             Place::Waiting => self.waiting(),
-            Place::Slots => self.named("ends"),
-            Place::Slot(slot) => format!("{}:ends:{slot}", self.tag),
+            Place::Slots => self.named("slots"),
+            Place::Slot(slot) => format!("{}:slots:{slot}", self.tag),
         }
     }
 
@@ -95,6 +95,16 @@ impl Keys {
         let ends = ends.map(|table| format!("{}:{}:ends", self.tag, table.name()));
         let by_id = ["names_by_id", "due_by_certificate", "places_by_certificate"];
         ends.chain(by_id.map(|name| self.named(name))).collect()
+    }
+
+    /// The numbers of the slots that version 3 had.
+    pub(super) fn slots_of_version_3(&self) -> String {
+        self.named("ends")
+    }
+
+    /// Such a slot.
+    pub(super) fn slot_of_version_3(&self, slot: i64) -> String {
+        format!("{}:ends:{slot}", self.tag)
     }
 
     fn named(&self, name: &str) -> String {

@@ -29,7 +29,7 @@ use crate::journal::{Event, EventKind, EventPage, NewEvent};
 use crate::lookup::{CertificatePage, CertificatesOf};
 use crate::{Cause, StoreError, StoreLimits};
 
-use batch::{Batch, Call};
+use batch::Batch;
 use keys::Keys;
 pub use options::{RedisOptions, RedisPersistence};
 use purge::Slots;
@@ -67,6 +67,8 @@ struct Shared {
     keys: Keys,
     scripts: Scripts,
     verbs: AtomicU64,
+    /// The next write's mark; each node begins somewhere else.
+    marks: AtomicU64,
 }
 
 struct Scripts {
@@ -97,8 +99,9 @@ impl Durable<Redis> {
         let keys = Keys::new(&options.prefix);
         server::check(&mut connection, options.persistence).await?;
         server::check_version(&mut connection, &keys).await?;
-        let shared =
-            Shared { connection, options, keys, scripts: Scripts::new(), verbs: AtomicU64::new(0) };
+        let (scripts, verbs) = (Scripts::new(), AtomicU64::new(0));
+        let marks = AtomicU64::new(fresh()?.id);
+        let shared = Shared { connection, options, keys, scripts, verbs, marks };
         upgrade::upgrade(&shared).await?;
         Ok(Self::on(Redis { shared: Arc::new(shared), shortcut: Shortcut::new() }))
     }
@@ -313,14 +316,16 @@ impl Shared {
         care: Care,
         limits: Option<&StoreLimits>,
     ) -> Result<bool, StoreError> {
-        let stands = self.call(Batch::of(group, care).call(&self.keys, limits)).await?;
+        let stands = self.call(Batch::of(group, care), limits).await?;
         if stands {
             self.wait_for_replicas(care).await?;
         }
         Ok(stands)
     }
 
-    async fn call(&self, call: Call) -> Result<bool, StoreError> {
+    async fn call(&self, batch: Batch, limits: Option<&StoreLimits>) -> Result<bool, StoreError> {
+        let mark = self.marks.fetch_add(1, Ordering::Relaxed);
+        let call = batch.call(&self.keys, limits, mark);
         let mut invocation = self.scripts.write.prepare_invoke();
         for key in call.keys {
             invocation.key(key);

@@ -12,7 +12,7 @@ use crate::error::Unfit;
 use crate::{Cause, StoreError};
 
 /// Of the records; a newer program writes a higher one.
-pub(super) const VERSION: u64 = 3;
+pub(super) const VERSION: u64 = 4;
 
 pub(super) async fn connect(
     url: &str,

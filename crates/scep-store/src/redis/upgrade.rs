@@ -13,7 +13,7 @@ const SCANNED: usize = 256;
 type Scanned = (u64, Vec<(Vec<u8>, Vec<u8>)>);
 
 /// Writes each record anew, as it is, so that it is found wherever this version looks: since version 2 certificates by key and by
-/// device, since version 3 all records by when they end. Nodes that start together do it together, to the same effect.
+/// device, since version 4 all records by when they end, as they are noted now. Nodes that start together do it together, to the same effect.
 pub(super) async fn upgrade(shared: &Shared) -> Result<(), StoreError> {
     let mut connection = shared.connection.clone();
     if version(&mut connection, &shared.keys).await? == Some(VERSION) {
@@ -22,9 +22,8 @@ pub(super) async fn upgrade(shared: &Shared) -> Result<(), StoreError> {
     for table in Table::ALL {
         write_anew(shared, table).await?;
     }
-    let mut command = redis::cmd("DEL");
-    command.arg(shared.keys.of_earlier_versions());
-    let _: u64 = shared.ask(&command).await?;
+    forget(shared, &shared.keys.of_earlier_versions()).await?;
+    forget_slots_of_version_3(shared).await?;
     write_version(&mut connection, &shared.keys).await
 }
 
@@ -45,4 +44,23 @@ async fn write_anew(shared: &Shared, table: Table) -> Result<(), StoreError> {
         }
         cursor = next;
     }
+}
+
+/// The numbers last: a node that fails in between leaves them for the next one.
+async fn forget_slots_of_version_3(shared: &Shared) -> Result<(), StoreError> {
+    let numbers = shared.keys.slots_of_version_3();
+    let mut command = redis::cmd("ZRANGE");
+    command.arg(&numbers).arg(0).arg(-1);
+    let slots: Vec<i64> = shared.ask(&command).await?;
+    for some in slots.chunks(SCANNED) {
+        let some: Vec<_> = some.iter().map(|slot| shared.keys.slot_of_version_3(*slot)).collect();
+        forget(shared, &some).await?;
+    }
+    forget(shared, &[numbers]).await
+}
+
+async fn forget(shared: &Shared, keys: &[String]) -> Result<(), StoreError> {
+    let mut command = redis::cmd("UNLINK");
+    command.arg(keys);
+    shared.ask::<u64>(&command).await.map(drop)
 }

@@ -146,7 +146,7 @@ async fn a_server_without_the_replicas_that_must_hear_commits_nothing_for_sure()
 
 #[tokio::test]
 #[ignore = "service: redis; CI runs it with --ignored"]
-async fn records_of_version_1_are_found_as_all_are_once_a_node_of_this_version_started() {
+async fn records_of_earlier_versions_are_found_as_all_are_once_a_node_of_this_version_started() {
     let redis = Redis::start(memory_folder(), Redis::DURABLE);
     let options = RedisOptions::default().with_prefix("old");
     let store: Store = Arc::new(node(&redis.url(), options.clone()).await);
@@ -159,10 +159,13 @@ async fn records_of_version_1_are_found_as_all_are_once_a_node_of_this_version_s
         ::redis::cmd(command).arg(arguments).query::<()>(&mut other).unwrap();
     };
     // As version 1 left it.
-    keys(&mut raw, "{old}:ends*").iter().for_each(|key| run("DEL", &[key]));
+    keys(&mut raw, "{old}:slots*").iter().for_each(|key| run("DEL", &[key]));
     run("DEL", &["{old}:places"]);
     run("ZADD", &["{old}:transactions:ends", "1", "whatever it was"]);
     run("SET", &["{old}:version", "1"]);
+    // As version 3 left it.
+    run("ZADD", &["{old}:ends", "5", "5"]);
+    run("SADD", &["{old}:ends:5", "a record"]);
     let page = scep_store::CertificatePage::newest(10).unwrap();
     let of = scep_store::CertificatesOf::Key(digest(b'p', 7));
     assert_eq!(store.certificates(&of, &page, at(1)).await, Ok(vec![]));
@@ -174,13 +177,13 @@ async fn records_of_version_1_are_found_as_all_are_once_a_node_of_this_version_s
         assert_eq!(found[0].certificate, certificate(serial));
     }
     let version: u64 = ::redis::cmd("GET").arg("{old}:version").query(&mut raw).unwrap();
-    assert_eq!(version, 3);
-    assert_eq!(keys(&mut raw, "{old}:transactions:ends"), [""; 0]);
+    assert_eq!(version, 4);
+    assert_eq!(keys(&mut raw, "{old}:*ends*"), [""; 0]);
     forget_all(&store, &mut raw, "old").await;
-    run("SET", &["{old}:version", "4"]);
+    run("SET", &["{old}:version", "5"]);
     let options = RedisOptions::default().with_prefix("old");
     let refused = RedisStore::connect(&redis.url(), options).await.err();
-    assert_eq!(refused, Some(StoreError::Unfit(Unfit::NewerSchema { found: 4, known: 3 })));
+    assert_eq!(refused, Some(StoreError::Unfit(Unfit::NewerSchema { found: 5, known: 4 })));
 }
 
 #[tokio::test]
