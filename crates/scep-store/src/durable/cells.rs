@@ -1,6 +1,7 @@
 //! Records as cells of a row, and back; those of limits stand in `rates`. A row that is no record fails as
 //! [`StoreError::Poisoned`].
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,25 +30,34 @@ use crate::request::{ChallengeUse, Rejection};
 use crate::transition::{Hold, Settled, State, Transaction};
 use crate::work::{TakenSlot, Work};
 
-/// A value of a row.
+/// A value of a row: of a record, or as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Cell {
+pub(crate) enum Cell<'a> {
     Null,
     Integer(i64),
-    Octets(Vec<u8>),
-    Text(String),
+    Octets(Cow<'a, [u8]>),
+    Text(Cow<'a, str>),
 }
 
-impl Cell {
-    pub(crate) fn octets(octets: &[u8]) -> Self {
-        Self::Octets(octets.to_vec())
+/// A row as it was read.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) type CellRow = Vec<Cell<'static>>;
+
+impl<'a> Cell<'a> {
+    pub(crate) const fn octets(octets: &'a [u8]) -> Self {
+        Self::Octets(Cow::Borrowed(octets))
     }
 
-    pub(crate) fn text(text: &str) -> Self {
-        Self::Text(text.to_owned())
+    /// Octets that stand nowhere.
+    pub(super) const fn made(octets: Vec<u8>) -> Self {
+        Self::Octets(Cow::Owned(octets))
     }
 
-    pub(crate) fn digest(digest: &Sha256) -> Self {
+    pub(crate) const fn text(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+
+    pub(crate) const fn digest(digest: &'a Sha256) -> Self {
         Self::octets(digest.octets())
     }
 
@@ -62,6 +72,17 @@ impl Cell {
 
     fn seconds(duration: Duration) -> Self {
         Self::number(duration.as_secs())
+    }
+
+    /// The same, of its own.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn into_owned(self) -> Cell<'static> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Integer(number) => Cell::Integer(number),
+            Self::Octets(octets) => Cell::Octets(octets.into_owned().into()),
+            Self::Text(text) => Cell::Text(text.into_owned().into()),
+        }
     }
 
     pub(super) fn or_null<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
@@ -84,7 +105,7 @@ impl Record {
     }
 
     /// Its cells, in the order of the table's columns.
-    pub(crate) fn cells(&self) -> Vec<Cell> {
+    pub(crate) fn cells(&self) -> Vec<Cell<'_>> {
         match self {
             Self::Challenge(record) => record.cells(),
             Self::Transaction(record) => record.cells(),
@@ -98,7 +119,7 @@ impl Record {
         }
     }
 
-    pub(crate) fn from_cells(table: Table, cells: Vec<Cell>) -> Result<Self, StoreError> {
+    pub(crate) fn from_cells(table: Table, cells: Vec<Cell<'_>>) -> Result<Self, StoreError> {
         let mut row = Row(cells.into_iter());
         Ok(match table {
             Table::Challenges => Self::Challenge(ChallengeRecord::read(&mut row)?),
@@ -114,7 +135,7 @@ impl Record {
 }
 
 impl ChallengeRecord {
-    fn cells(&self) -> Vec<Cell> {
+    fn cells(&self) -> Vec<Cell<'_>> {
         let mut cells = vec![Cell::digest(&self.key), Cell::time(self.ends)];
         match &self.holder {
             Holder::Transaction(id) => {
@@ -128,7 +149,7 @@ impl ChallengeRecord {
         cells
     }
 
-    fn read(row: &mut Row) -> Result<Self, StoreError> {
+    fn read(row: &mut Row<'_>) -> Result<Self, StoreError> {
         let (key, ends) = (row.digest()?, row.time()?);
         let (holder, csr_info) = (row.number_or_null()?, row.digest_or_null()?);
         let certificate = row.certificate_id_or_null()?;
@@ -142,7 +163,7 @@ impl ChallengeRecord {
 }
 
 impl TransactionRecord {
-    fn cells(&self) -> Vec<Cell> {
+    fn cells(&self) -> Vec<Cell<'_>> {
         let mut cells = vec![Cell::number(self.id), Cell::text(self.key.endpoint.as_str())];
         cells.extend([Cell::octets(self.key.transaction_id.octets()), Cell::time(self.ends())]);
         match &self.transaction.settled {
@@ -157,7 +178,7 @@ impl TransactionRecord {
         cells
     }
 
-    fn read(row: &mut Row) -> Result<Self, StoreError> {
+    fn read(row: &mut Row<'_>) -> Result<Self, StoreError> {
         let (id, key, _ends) = (row.number()?, row.transaction_key()?, row.time()?);
         let settled = read_settled(row)?;
         let certificate = row.certificate_id_or_null()?;
@@ -168,7 +189,7 @@ impl TransactionRecord {
 }
 
 impl QueuedRecord {
-    fn cells(&self) -> Vec<Cell> {
+    fn cells(&self) -> Vec<Cell<'_>> {
         vec![
             Cell::number(self.id),
             Cell::text(self.key.endpoint.as_str()),
@@ -178,13 +199,13 @@ impl QueuedRecord {
             Cell::octets(&self.csr),
             Cell::time(self.since),
             Cell::time(self.ends),
-            Cell::or_null(self.challenge, |used| Cell::digest(&used.key)),
-            Cell::or_null(self.challenge, |used| Cell::time(used.remember_until)),
+            Cell::or_null(self.challenge.as_ref(), |used| Cell::digest(&used.key)),
+            Cell::or_null(self.challenge.as_ref(), |used| Cell::time(used.remember_until)),
             Cell::or_null(self.operator.as_ref(), |operator| Cell::text(operator.as_str())),
         ]
     }
 
-    fn read(row: &mut Row) -> Result<Self, StoreError> {
+    fn read(row: &mut Row<'_>) -> Result<Self, StoreError> {
         Ok(Self {
             id: row.number()?,
             key: row.transaction_key()?,
@@ -199,7 +220,7 @@ impl QueuedRecord {
 }
 
 impl CertificateRecord {
-    fn cells(&self) -> Vec<Cell> {
+    fn cells(&self) -> Vec<Cell<'_>> {
         let IssuedCertificate { certificate, transaction, issued_at, revocation, notice } =
             &self.issued;
         let mut cells = vec![
@@ -223,7 +244,7 @@ impl CertificateRecord {
         cells
     }
 
-    fn read(row: &mut Row) -> Result<Self, StoreError> {
+    fn read(row: &mut Row<'_>) -> Result<Self, StoreError> {
         let id = row.certificate_id()?;
         let (ends, der) = (row.time()?, row.octets()?);
         let (subject_key, not_after) = (row.digest()?, row.time()?);
@@ -241,7 +262,7 @@ impl CertificateRecord {
 }
 
 impl UnsentRecord {
-    fn cells(&self) -> Vec<Cell> {
+    fn cells(&self) -> Vec<Cell<'_>> {
         vec![
             Cell::digest(&self.certificate.issuer),
             Cell::octets(self.certificate.serial.content()),
@@ -252,7 +273,7 @@ impl UnsentRecord {
         ]
     }
 
-    fn read(row: &mut Row) -> Result<Self, StoreError> {
+    fn read(row: &mut Row<'_>) -> Result<Self, StoreError> {
         let certificate = row.certificate_id()?;
         let (ends, endpoint, due) = (row.time()?, row.text()?, row.time()?);
         let body = zeroize::Zeroizing::new(row.octets()?);
@@ -261,7 +282,7 @@ impl UnsentRecord {
     }
 }
 
-fn notice_cells(notice: Option<&Notice>) -> [Cell; 4] {
+fn notice_cells(notice: Option<&Notice>) -> [Cell<'static>; 4] {
     let Some(notice) = notice else { return [const { Cell::Null }; 4] };
     let state = match notice.progress {
         Progress::Waiting { .. } => 0,
@@ -273,7 +294,7 @@ fn notice_cells(notice: Option<&Notice>) -> [Cell; 4] {
     [Cell::Integer(state), Cell::or_null(notice.due(), Cell::time), attempts, ends]
 }
 
-fn read_notice(row: &mut Row) -> Result<Option<Notice>, StoreError> {
+fn read_notice(row: &mut Row<'_>) -> Result<Option<Notice>, StoreError> {
     let (state, due) = (row.number_or_null()?, row.time_or_null()?);
     let progress = match (state, due) {
         (None, None) => return row.skip(2).map(|()| None),
@@ -287,7 +308,7 @@ fn read_notice(row: &mut Row) -> Result<Option<Notice>, StoreError> {
     Ok(Some(Notice { progress, attempts, ends: row.time()? }))
 }
 
-fn settled_cells(settled: &Settled) -> [Cell; 6] {
+fn settled_cells(settled: &Settled) -> [Cell<'_>; 6] {
     let (state, fail_info) = match settled.state {
         State::Pending => (0, None),
         State::Approved => (1, None),
@@ -300,12 +321,12 @@ fn settled_cells(settled: &Settled) -> [Cell; 6] {
         Cell::or_null(fail_info, |fail_info| Cell::number(fail_info.into())),
         Cell::digest(&settled.submission.signer_key),
         Cell::digest(&settled.submission.csr_info),
-        Cell::or_null(settled.challenge, |key| Cell::digest(&key)),
+        Cell::or_null(settled.challenge.as_ref(), Cell::digest),
         Cell::time(settled.ends),
     ]
 }
 
-fn read_settled(row: &mut Row) -> Result<Option<Settled>, StoreError> {
+fn read_settled(row: &mut Row<'_>) -> Result<Option<Settled>, StoreError> {
     let (state, fail_info) = (row.number_or_null()?, row.octet_or_null()?);
     let rejection = fail_info.map(|fail_info| Rejection { fail_info });
     let state = match (state, rejection) {
@@ -321,14 +342,14 @@ fn read_settled(row: &mut Row) -> Result<Option<Settled>, StoreError> {
     Ok(Some(Settled { submission, state, challenge: row.digest_or_null()?, ends: row.time()? }))
 }
 
-fn hold_cells(hold: &Hold, work: &Work) -> [Cell; 12] {
-    let slot = work.slot;
+fn hold_cells<'a>(hold: &'a Hold, work: &'a Work) -> [Cell<'a>; 12] {
+    let slot = work.slot.as_ref();
     [
         Cell::number(work.generation),
         Cell::digest(&hold.submission.signer_key),
         Cell::digest(&hold.submission.csr_info),
-        Cell::or_null(work.challenge, |used| Cell::digest(&used.key)),
-        Cell::or_null(work.challenge, |used| Cell::time(used.remember_until)),
+        Cell::or_null(work.challenge.as_ref(), |used| Cell::digest(&used.key)),
+        Cell::or_null(work.challenge.as_ref(), |used| Cell::time(used.remember_until)),
         Cell::time(hold.ends),
         Cell::seconds(work.replay_window),
         Cell::or_null(slot, |taken| Cell::digest(&taken.device)),
@@ -339,7 +360,7 @@ fn hold_cells(hold: &Hold, work: &Work) -> [Cell; 12] {
     ]
 }
 
-fn read_hold(row: &mut Row) -> Result<Option<(Hold, Work)>, StoreError> {
+fn read_hold(row: &mut Row<'_>) -> Result<Option<(Hold, Work)>, StoreError> {
     let Some(generation) = row.number_or_null()? else { return row.skip(11).map(|()| None) };
     let (submission, challenge, ends) = (row.submission()?, row.challenge_or_null()?, row.time()?);
     let replay_window = Duration::from_secs(row.number()?);
@@ -355,7 +376,7 @@ fn read_hold(row: &mut Row) -> Result<Option<(Hold, Work)>, StoreError> {
     Ok(Some((hold, Work { generation, replay_window, challenge, slot, allowances })))
 }
 
-fn certificate_id_cells(id: Option<&CertificateId>) -> [Cell; 2] {
+fn certificate_id_cells(id: Option<&CertificateId>) -> [Cell<'_>; 2] {
     let serial = Cell::or_null(id, |id| Cell::octets(id.serial.content()));
     [Cell::or_null(id, |id| Cell::digest(&id.issuer)), serial]
 }
@@ -363,7 +384,7 @@ fn certificate_id_cells(id: Option<&CertificateId>) -> [Cell; 2] {
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl QueuedRecord {
     /// From a row of the queue.
-    pub(crate) fn from_cells(cells: Vec<Cell>) -> Result<Self, StoreError> {
+    pub(crate) fn from_cells(cells: Vec<Cell<'_>>) -> Result<Self, StoreError> {
         Self::read(&mut Row(cells.into_iter()))
     }
 }
@@ -371,7 +392,7 @@ impl QueuedRecord {
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl IssuedCertificate {
     /// From a row of the certificates.
-    pub(crate) fn from_cells(cells: Vec<Cell>) -> Result<Self, StoreError> {
+    pub(crate) fn from_cells(cells: Vec<Cell<'_>>) -> Result<Self, StoreError> {
         CertificateRecord::read(&mut Row(cells.into_iter())).map(|record| record.issued)
     }
 }
@@ -379,7 +400,7 @@ impl IssuedCertificate {
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl RevokedCertificate {
     /// From serial number, time and reason.
-    pub(crate) fn from_cells(cells: Vec<Cell>) -> Result<Self, StoreError> {
+    pub(crate) fn from_cells(cells: Vec<Cell<'_>>) -> Result<Self, StoreError> {
         let mut row = Row(cells.into_iter());
         let serial = SerialNumber::new(&row.octets()?)?;
         let (at, reason) = (row.time()?, row.octet_or_null()?.ok_or(StoreError::Poisoned)?);
@@ -388,10 +409,10 @@ impl RevokedCertificate {
 }
 
 /// The cells of a row that are not read yet.
-pub(super) struct Row(std::vec::IntoIter<Cell>);
+pub(super) struct Row<'a>(std::vec::IntoIter<Cell<'a>>);
 
-impl Row {
-    pub(super) fn cell(&mut self) -> Result<Cell, StoreError> {
+impl<'a> Row<'a> {
+    pub(super) fn cell(&mut self) -> Result<Cell<'a>, StoreError> {
         self.0.next().ok_or(StoreError::Poisoned)
     }
 
@@ -433,7 +454,7 @@ impl Row {
     pub(super) fn octets_or_null(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         match self.cell()? {
             Cell::Null => Ok(None),
-            Cell::Octets(octets) => Ok(Some(octets)),
+            Cell::Octets(octets) => Ok(Some(octets.into_owned())),
             Cell::Integer(_) | Cell::Text(_) => Err(StoreError::Poisoned),
         }
     }
@@ -445,7 +466,7 @@ impl Row {
     fn text_or_null(&mut self) -> Result<Option<String>, StoreError> {
         match self.cell()? {
             Cell::Null => Ok(None),
-            Cell::Text(text) => Ok(Some(text)),
+            Cell::Text(text) => Ok(Some(text.into_owned())),
             Cell::Integer(_) | Cell::Octets(_) => Err(StoreError::Poisoned),
         }
     }
@@ -492,7 +513,7 @@ impl Row {
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl CertificateId {
     /// From issuer and serial number.
-    pub(crate) fn from_cells(cells: Vec<Cell>) -> Result<Self, StoreError> {
+    pub(crate) fn from_cells(cells: Vec<Cell<'_>>) -> Result<Self, StoreError> {
         Row(cells.into_iter()).certificate_id()
     }
 }

@@ -37,6 +37,8 @@ mod tables;
 mod working;
 
 pub(crate) use cells::Cell;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use cells::CellRow;
 #[cfg(feature = "postgres")]
 pub(crate) use group::MOST;
 #[cfg(any(feature = "postgres", feature = "redis"))]

@@ -12,7 +12,7 @@ use crate::password::{
 };
 
 impl PasswordRecord {
-    pub(super) fn cells(&self) -> Vec<Cell> {
+    pub(super) fn cells(&self) -> Vec<Cell<'_>> {
         let OneTimePassword { key, facts, verifier, sealed, withdrawn } = &self.password;
         vec![
             Cell::digest(key),
@@ -24,13 +24,13 @@ impl PasswordRecord {
             Cell::time(facts.minted_at),
             Cell::time(facts.expires),
             Cell::text(facts.minted_by.as_str()),
-            Cell::Octets(facts.binding.encoded()),
+            Cell::made(facts.binding.encoded()),
             Cell::or_null(*withdrawn, Cell::time),
             Cell::or_null(sealed.as_ref(), |sealed| Cell::octets(sealed.octets())),
         ]
     }
 
-    pub(super) fn read(row: &mut Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &mut Row<'_>) -> Result<Self, StoreError> {
         let (key, ends) = (row.digest()?, row.time()?);
         let (id, endpoint) = (PasswordId::new(&row.text()?)?, EndpointId::new(&row.text()?)?);
         let salt = row.octets()?.try_into().map_err(|_| StoreError::Poisoned)?;
@@ -51,7 +51,7 @@ impl PasswordRecord {
 }
 
 impl ShelfRecord {
-    pub(super) fn cells(&self) -> Vec<Cell> {
+    pub(super) fn cells(&self) -> Vec<Cell<'_>> {
         let entry = |entry: &Shelved| {
             let expires = entry.expires.as_secs().to_be_bytes();
             [entry.key.octets().as_slice(), &expires].concat()
@@ -60,7 +60,7 @@ impl ShelfRecord {
         vec![Cell::text(self.endpoint.as_str()), Cell::time(self.ends()), Cell::Octets(entries)]
     }
 
-    pub(super) fn read(row: &mut Row) -> Result<Self, StoreError> {
+    pub(super) fn read(row: &mut Row<'_>) -> Result<Self, StoreError> {
         let (endpoint, _ends) = (EndpointId::new(&row.text()?)?, row.time()?);
         let octets = row.octets()?;
         let (entries, []) = octets.as_chunks::<40>() else { return Err(StoreError::Poisoned) };

@@ -15,26 +15,26 @@ use crate::work::TakenAllowance;
 const ALLOWANCE: u8 = b'a';
 
 impl DeviceRecord {
-    pub(super) fn cells(&self) -> Vec<Cell> {
+    pub(super) fn cells(&self) -> Vec<Cell<'_>> {
         let times = self.slots.iter().flat_map(|slot| [slot.taken, slot.ends]);
         let slots = times.flat_map(|time| time.as_secs().to_be_bytes()).collect();
-        vec![Cell::digest(&self.key), Cell::time(self.ends()), Cell::Octets(slots)]
+        vec![Cell::digest(&self.key), Cell::time(self.ends()), Cell::made(slots)]
     }
 }
 
 impl AllowanceRecord {
-    pub(super) fn cells(&self) -> Vec<Cell> {
+    pub(super) fn cells(&self) -> Vec<Cell<'_>> {
         let mut octets = vec![ALLOWANCE];
         for counted in &self.used {
             octets.extend(counted.ends.as_secs().to_be_bytes());
             octets.extend(u64::from(counted.certificates).to_be_bytes());
         }
-        vec![Cell::digest(&self.key), Cell::time(self.ends()), Cell::Octets(octets)]
+        vec![Cell::digest(&self.key), Cell::time(self.ends()), Cell::made(octets)]
     }
 }
 
 /// A row of the devices.
-pub(super) fn read(row: &mut Row) -> Result<Record, StoreError> {
+pub(super) fn read(row: &mut Row<'_>) -> Result<Record, StoreError> {
     let (key, _ends, octets) = (row.digest()?, row.time()?, row.octets()?);
     match octets.split_first() {
         Some((&ALLOWANCE, counted)) if counted.len().is_multiple_of(16) => {
@@ -49,7 +49,7 @@ pub(super) fn read(row: &mut Row) -> Result<Record, StoreError> {
 }
 
 /// What a reservation took of allowances; nothing if that is none.
-pub(super) fn taken_cell(taken: &[TakenAllowance]) -> Cell {
+pub(super) fn taken_cell(taken: &[TakenAllowance]) -> Cell<'_> {
     if taken.is_empty() {
         return Cell::Null;
     }
@@ -59,7 +59,7 @@ pub(super) fn taken_cell(taken: &[TakenAllowance]) -> Cell {
     Cell::Octets(octets.collect())
 }
 
-pub(super) fn read_taken(row: &mut Row) -> Result<Vec<TakenAllowance>, StoreError> {
+pub(super) fn read_taken(row: &mut Row<'_>) -> Result<Vec<TakenAllowance>, StoreError> {
     let octets = row.octets_or_null()?.unwrap_or_default();
     let (all, []) = octets.as_chunks::<40>() else { return Err(StoreError::Poisoned) };
     all.iter().map(|one| taken_of(one).ok_or(StoreError::Poisoned)).collect()

@@ -1,6 +1,8 @@
 //! The tables: a row a record, its key in front.
 
 use super::cells::Cell;
+#[cfg(feature = "sqlite")]
+use super::cells::CellRow;
 use super::working::Key;
 
 /// A kind of records.
@@ -25,7 +27,7 @@ pub(crate) enum Lookup {
 
 /// A row that was found, or that there is none.
 #[cfg(feature = "sqlite")]
-pub(crate) type Found = Option<Vec<Cell>>;
+pub(crate) type Found = Option<CellRow>;
 
 impl Table {
     /// How many there are.
@@ -98,7 +100,7 @@ impl Table {
 
 impl Key {
     /// Where to look for it, and by which cells.
-    pub(crate) fn lookup(&self) -> (Lookup, Vec<Cell>) {
+    pub(crate) fn lookup(&self) -> (Lookup, Vec<Cell<'_>>) {
         match self {
             Self::Transaction(name) => {
                 let endpoint = Cell::text(name.endpoint.as_str());

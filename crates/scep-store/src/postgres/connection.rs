@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
 use super::cells;
-use crate::durable::Cell;
+use crate::durable::{Cell, CellRow};
 use crate::sql::Column;
 use crate::{Cause, StoreError};
 
@@ -44,7 +44,7 @@ impl Connection {
     }
 
     /// Runs a statement, and says how many rows it changed.
-    pub(super) async fn execute(&self, sql: &str, cells: &[Cell]) -> Result<u64, Failure> {
+    pub(super) async fn execute(&self, sql: &str, cells: &[Cell<'_>]) -> Result<u64, Failure> {
         let statement = self.prepared(sql).await?;
         self.client.execute(&statement, &parameters(cells)).await.map_err(failure)
     }
@@ -53,7 +53,7 @@ impl Connection {
     pub(super) async fn execute_checked(
         &self,
         sql: &str,
-        columns: &[Column],
+        columns: &[Column<'_>],
     ) -> Result<(), Failure> {
         let statement = self.prepared(sql).await?;
         match self.client.execute(&statement, &parameters(columns)).await {
@@ -65,7 +65,11 @@ impl Connection {
     }
 
     /// The rows that a statement gives.
-    pub(super) async fn query(&self, sql: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>, Failure> {
+    pub(super) async fn query(
+        &self,
+        sql: &str,
+        cells: &[Cell<'_>],
+    ) -> Result<Vec<CellRow>, Failure> {
         let statement = self.prepared(sql).await?;
         let rows = self.client.query(&statement, &parameters(cells)).await.map_err(failure)?;
         rows.iter().map(|row| cells::read(row).map_err(Failure::Broken)).collect()

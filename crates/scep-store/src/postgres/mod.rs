@@ -16,8 +16,8 @@ use scep_types::UnixTime;
 
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
 use crate::durable::{
-    Backend, Care, Cell, Changes, Durable, MOST, Occupancy, QueuedRecord, Shortcut, Table, Verb,
-    Working, Writer, back_off, fresh,
+    Backend, Care, Cell, CellRow, Changes, Durable, MOST, Occupancy, QueuedRecord, Shortcut, Table,
+    Verb, Working, Writer, back_off, fresh,
 };
 use crate::ids::{CertificateId, EndpointId, Sha256};
 use crate::journal::{Event, EventKind, EventPage, NewEvent, of_kind};
@@ -250,7 +250,7 @@ impl Shared {
     }
 
     /// The rows of one statement, which is a transaction of its own.
-    async fn query(&self, sql: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>, StoreError> {
+    async fn query(&self, sql: &str, cells: &[Cell<'_>]) -> Result<Vec<CellRow>, StoreError> {
         for attempt in 0..ATTEMPTS {
             let mut lease = self.pool.lease().await?;
             let connection = lease.connection()?;
@@ -337,7 +337,7 @@ fn contended() -> StoreError {
     StoreError::Unavailable(Cause::new("others changed the same rows each time"))
 }
 
-fn number(row: Option<&[Cell]>) -> Result<u64, StoreError> {
+fn number(row: Option<&[Cell<'_>]>) -> Result<u64, StoreError> {
     match row {
         Some([Cell::Integer(number), ..]) => {
             u64::try_from(*number).map_err(|_| StoreError::Poisoned)

@@ -124,7 +124,7 @@ async fn write(
     statements: &Statements,
     changes: &[Change],
 ) -> Result<(), Failure> {
-    let writes: Vec<(&str, Vec<Cell>)> =
+    let writes: Vec<(&str, Vec<Cell<'_>>)> =
         changes.iter().filter_map(|change| statements.of_change(change)).collect();
     let texts: Vec<&str> = writes.iter().map(|(sql, _)| *sql).collect();
     connection.prepare(&texts).await?;

@@ -104,8 +104,9 @@ fn due_at(endpoint: &EndpointId, due: UnixTime) -> Vec<u8> {
 }
 
 /// What a later version added to a record is not written while it is nothing, so that those of an earlier one stay as they are.
-fn value(table: Table, mut cells: Vec<Cell>) -> Vec<u8> {
-    let mut octets = vec![VERSION];
+fn value(table: Table, mut cells: Vec<Cell<'_>>) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(512);
+    octets.push(VERSION);
     while cells.len() > table.first_columns() && cells.last() == Some(&Cell::Null) {
         cells.pop();
     }
@@ -139,7 +140,7 @@ pub(super) fn decode(table: Table, octets: &[u8]) -> Result<Record, StoreError> 
     Record::from_cells(table, cells)
 }
 
-fn read(kind: u8, octets: &[u8]) -> Option<(Cell, &[u8])> {
+fn read(kind: u8, octets: &[u8]) -> Option<(Cell<'_>, &[u8])> {
     match kind {
         NULL => Some((Cell::Null, octets)),
         INTEGER => {
@@ -168,24 +169,29 @@ fn put(octets: &mut Vec<u8>, kind: u8, value: &[u8]) {
 }
 
 /// A key's cells one after the other; only the last one's length varies.
-fn field(cells: &[Cell]) -> Vec<u8> {
-    cells.iter().flat_map(octets_of).collect()
+fn field(cells: &[Cell<'_>]) -> Vec<u8> {
+    let mut field = Vec::with_capacity(64);
+    cells.iter().for_each(|cell| extend(&mut field, cell));
+    field
 }
 
 /// An endpoint and a transactionID; the length of the first one keeps them apart.
-fn name(cells: &[Cell]) -> Vec<u8> {
-    let length = cells.first().map(|endpoint| octets_of(endpoint).len()).unwrap_or_default();
+fn name(cells: &[Cell<'_>]) -> Vec<u8> {
+    let length = match cells.first() {
+        Some(Cell::Text(endpoint)) => endpoint.len(),
+        _ => 0,
+    };
     let mut name = vec![u8::try_from(length).unwrap_or(u8::MAX)];
-    name.extend(field(cells));
+    cells.iter().for_each(|cell| extend(&mut name, cell));
     name
 }
 
-fn octets_of(cell: &Cell) -> Vec<u8> {
+fn extend(octets: &mut Vec<u8>, cell: &Cell<'_>) {
     match cell {
-        Cell::Null => Vec::new(),
-        Cell::Integer(number) => number.to_be_bytes().to_vec(),
-        Cell::Octets(octets) => octets.clone(),
-        Cell::Text(text) => text.as_bytes().to_vec(),
+        Cell::Null => {}
+        Cell::Integer(number) => octets.extend(number.to_be_bytes()),
+        Cell::Octets(value) => octets.extend(value.as_ref()),
+        Cell::Text(value) => octets.extend(value.as_bytes()),
     }
 }
 

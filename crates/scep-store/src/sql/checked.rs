@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::durable::{Care, Cell, Change, Record, Table};
 
 /// The cells of several records in one column: all of one kind, none of them null.
-pub(crate) type Column = Vec<Cell>;
+pub(crate) type Column<'a> = Vec<Cell<'a>>;
 
 /// What changes have in common that become one part.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -28,22 +28,22 @@ enum Fate {
 }
 
 /// The cells of one form, a row a change: those before that were not null, then those after that become a value.
-type Rows = Vec<Vec<Cell>>;
+type Rows<'a> = Vec<Vec<Cell<'a>>>;
 
 /// A statement under construction.
 #[derive(Default)]
-struct Text {
+struct Text<'a> {
     parts: Vec<String>,
     checks: Vec<String>,
-    columns: Vec<Column>,
+    columns: Vec<Column<'a>>,
 }
 
 /// The statement, and its parameters.
 pub(crate) fn checked<'a>(
     changes: impl Iterator<Item = &'a Change>,
     care: Care,
-) -> (String, Vec<Column>) {
-    let mut forms: BTreeMap<Form, Rows> = BTreeMap::new();
+) -> (String, Vec<Column<'a>>) {
+    let mut forms: BTreeMap<Form, Rows<'_>> = BTreeMap::new();
     for (form, cells) in changes.filter_map(form) {
         forms.entry(form).or_default().push(cells);
     }
@@ -54,10 +54,10 @@ pub(crate) fn checked<'a>(
     (text.sql(care), text.columns)
 }
 
-fn form(change: &Change) -> Option<(Form, Vec<Cell>)> {
+fn form(change: &Change) -> Option<(Form, Vec<Cell<'_>>)> {
     let table = change.before.as_ref().or(change.after.as_ref())?.table();
-    let cells = |record: &Option<Record>| record.as_ref().map(Record::cells).unwrap_or_default();
-    let (old, new) = (cells(&change.before), cells(&change.after));
+    let [old, new] = [&change.before, &change.after]
+        .map(|record| record.as_ref().map(Record::cells).unwrap_or_default());
     let before = old.iter().map(|cell| *cell == Cell::Null).collect();
     let fates = new.iter().enumerate().map(|(index, cell)| match cell {
         cell if old.get(index) == Some(cell) => Fate::Stays,
@@ -71,8 +71,8 @@ fn form(change: &Change) -> Option<(Form, Vec<Cell>)> {
     Some((Form { table, before, after }, values))
 }
 
-impl Text {
-    fn add(&mut self, form: &Form, rows: Rows) {
+impl<'a> Text<'a> {
+    fn add(&mut self, form: &Form, rows: Rows<'a>) {
         let first = self.columns.len().saturating_add(1);
         let from = self.parameters(rows);
         let name = form.table.name();
@@ -103,7 +103,7 @@ impl Text {
     }
 
     /// Adds the columns of these rows, and says how the text calls them.
-    fn parameters(&mut self, rows: Rows) -> String {
+    fn parameters(&mut self, rows: Rows<'a>) -> String {
         let width = rows.first().map_or(0, Vec::len);
         let first = self.columns.len();
         self.columns.resize_with(first.saturating_add(width), || Vec::with_capacity(rows.len()));

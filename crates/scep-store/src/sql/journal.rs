@@ -32,20 +32,20 @@ pub(crate) fn page(
     page: &EventPage,
     limits: &StoreLimits,
     now: UnixTime,
-) -> [Cell; 4] {
+) -> [Cell<'static>; 4] {
     let before_number = Cell::number(page.number().unwrap_or(u64::MAX));
     let oldest = Cell::time(before(now, limits.event_retention));
     [Cell::number(kind.number()), before_number, oldest, Cell::number(page.most() as u64)]
 }
 
 /// What writes events of one kind whose last number is known, and lets old ones go.
-pub(crate) fn writes(
+pub(crate) fn writes<'a>(
     kind: EventKind,
-    events: &[&NewEvent],
+    events: &[&'a NewEvent],
     last: u64,
     limits: &StoreLimits,
     now: UnixTime,
-) -> Vec<(String, Vec<Cell>)> {
+) -> Vec<(String, Vec<Cell<'a>>)> {
     let mut writes = Vec::new();
     let first = last.saturating_sub(events.len() as u64).saturating_add(1);
     let mut rows = events.iter().zip(first..).map(|(event, number)| row(kind, event, number));
@@ -66,18 +66,18 @@ pub(crate) fn writes(
 
 impl Event {
     /// From a row of [`EVENTS`].
-    pub(crate) fn from_cells(cells: Vec<Cell>) -> Result<Self, StoreError> {
-        match <[Cell; 3]>::try_from(cells) {
+    pub(crate) fn from_cells(cells: Vec<Cell<'_>>) -> Result<Self, StoreError> {
+        match <[Cell<'_>; 3]>::try_from(cells) {
             Ok([Cell::Integer(number), Cell::Integer(at), Cell::Text(line)]) => {
                 let number = u64::try_from(number).map_err(|_| StoreError::Poisoned)?;
-                Ok(Self::new(number, UnixTime::from_secs(at), line))
+                Ok(Self::new(number, UnixTime::from_secs(at), line.into_owned()))
             }
             _ => Err(StoreError::Poisoned),
         }
     }
 }
 
-fn row(kind: EventKind, event: &NewEvent, number: u64) -> [Cell; 4] {
+fn row(kind: EventKind, event: &NewEvent, number: u64) -> [Cell<'_>; 4] {
     let number = Cell::number(number);
     [Cell::number(kind.number()), number, Cell::time(event.at), Cell::text(&event.line)]
 }

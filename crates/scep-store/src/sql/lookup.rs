@@ -12,7 +12,7 @@ pub(crate) fn page(
     of: &CertificatesOf,
     page: &CertificatePage,
     now: UnixTime,
-) -> (String, [Cell; 6]) {
+) -> (String, [Cell<'static>; 6]) {
     let (column, wanted) = match of {
         CertificatesOf::Key(key) => ("subject_key", Cell::digest(key)),
         CertificatesOf::Device(name) => ("device", Cell::text(name.as_str())),
@@ -23,7 +23,8 @@ pub(crate) fn page(
          ORDER BY issued_at DESC, issuer DESC, serial DESC LIMIT $6",
         columns(Table::Certificates)
     );
-    let [issued_at, issuer, serial] = match page.place() {
+    let (place, last) = (page.place(), Sha256::new([0xFF; 32]));
+    let [issued_at, issuer, serial] = match &place {
         Some(place) => [
             Cell::time(place.issued_at),
             Cell::digest(&place.id.issuer),
@@ -32,10 +33,11 @@ pub(crate) fn page(
         // After all certificates there are.
         None => [
             Cell::Integer(i64::MAX),
-            Cell::digest(&Sha256::new([0xFF; 32])),
+            Cell::digest(&last),
             Cell::octets(SerialNumber::LAST.content()),
         ],
     };
     let most = Cell::number(page.most() as u64);
-    (sql, [wanted, Cell::time(now), issued_at, issuer, serial, most])
+    let cells = [wanted, Cell::time(now), issued_at, issuer, serial, most];
+    (sql, cells.map(Cell::into_owned))
 }

@@ -61,7 +61,10 @@ pub(crate) fn pending_migrations(version: u64) -> Result<&'static [&'static str]
 }
 
 /// Refuses if the answer to [`CRL_ISSUERS`] says that one more issuer would be too many.
-pub(crate) fn issuer_room(row: Option<&Vec<Cell>>, limits: &StoreLimits) -> Result<(), StoreError> {
+pub(crate) fn issuer_room(
+    row: Option<&Vec<Cell<'_>>>,
+    limits: &StoreLimits,
+) -> Result<(), StoreError> {
     let Some([Cell::Integer(known), Cell::Integer(issuers)]) = row.map(Vec::as_slice) else {
         return Err(StoreError::Poisoned);
     };

@@ -35,7 +35,7 @@ impl Statements {
     }
 
     /// What writes a change, and its parameters.
-    pub(crate) fn of_change(&self, change: &Change) -> Option<(&str, Vec<Cell>)> {
+    pub(crate) fn of_change<'a>(&'a self, change: &'a Change) -> Option<(&'a str, Vec<Cell<'a>>)> {
         match (&change.before, &change.after) {
             (None, None) => None,
             (None, Some(new)) => Some((&self.of(new.table()).insert, new.cells())),

@@ -6,7 +6,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql, params_from_iter};
 
 use super::options::{SqliteOptions, Synchronous};
-use crate::durable::{Cell, Change, Found, Key, ROUNDS, Record, Stop, Verb, Working};
+use crate::durable::{Cell, CellRow, Change, Found, Key, ROUNDS, Record, Stop, Verb, Working};
 use crate::sql::Statements;
 use crate::{Cause, StoreError};
 
@@ -59,27 +59,30 @@ impl Connection {
     }
 
     /// Runs a statement, and says how many rows it changed.
-    pub(super) fn execute(&self, sql: &str, cells: &[Cell]) -> Result<u64, StoreError> {
+    pub(super) fn execute(&self, sql: &str, cells: &[Cell<'_>]) -> Result<u64, StoreError> {
         let mut statement = self.0.prepare_cached(sql).map_err(unavailable)?;
         let changed = statement.execute(params_from_iter(cells)).map_err(unavailable)?;
         Ok(u64::try_from(changed).unwrap_or(u64::MAX))
     }
 
     /// The rows that a statement gives.
-    pub(super) fn query(&self, sql: &str, cells: &[Cell]) -> Result<Vec<Vec<Cell>>, StoreError> {
+    pub(super) fn query(&self, sql: &str, cells: &[Cell<'_>]) -> Result<Vec<CellRow>, StoreError> {
         let mut statement = self.0.prepare_cached(sql).map_err(unavailable)?;
         let columns = statement.column_count();
         let mut found = Vec::new();
         let mut rows = statement.query(params_from_iter(cells)).map_err(unavailable)?;
         while let Some(row) = rows.next().map_err(unavailable)? {
-            let cell = |column| row.get_ref(column).map_err(unavailable).and_then(read);
+            let cell = |column| {
+                let cell = row.get_ref(column).map_err(unavailable).and_then(read)?;
+                Ok::<_, StoreError>(cell.into_owned())
+            };
             found.push((0..columns).map(cell).collect::<Result<_, _>>()?);
         }
         Ok(found)
     }
 
     /// The integer that a statement gives.
-    pub(super) fn number(&self, sql: &str, cells: &[Cell]) -> Result<Option<u64>, StoreError> {
+    pub(super) fn number(&self, sql: &str, cells: &[Cell<'_>]) -> Result<Option<u64>, StoreError> {
         match self.query(sql, cells)?.pop().as_deref() {
             None => Ok(None),
             Some([Cell::Integer(number), ..]) => {
@@ -140,7 +143,7 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
     StoreError::Unavailable(Cause::new(error))
 }
 
-fn read(value: ValueRef<'_>) -> Result<Cell, StoreError> {
+fn read(value: ValueRef<'_>) -> Result<Cell<'_>, StoreError> {
     Ok(match value {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(number) => Cell::Integer(number),
@@ -152,7 +155,7 @@ fn read(value: ValueRef<'_>) -> Result<Cell, StoreError> {
     })
 }
 
-impl ToSql for Cell {
+impl ToSql for Cell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,

@@ -85,14 +85,14 @@ impl Backend for Sqlite {
         endpoint: &EndpointId,
         now: UnixTime,
     ) -> Result<Vec<QueuedRecord>, StoreError> {
-        let cells = [Cell::text(endpoint.as_str()), Cell::time(now)];
+        let cells = [Cell::text(endpoint.as_str()), Cell::time(now)].map(Cell::into_owned);
         let statements = Arc::clone(&self.statements);
         let rows = self.readers.ask(move |reader| reader.query(&statements.queue, &cells)).await?;
         rows.into_iter().map(QueuedRecord::from_cells).collect()
     }
 
     async fn revoked(&self, issuer: &Sha256) -> Result<Vec<RevokedCertificate>, StoreError> {
-        let cells = [Cell::digest(issuer)];
+        let cells = [Cell::digest(issuer).into_owned()];
         let rows = self.readers.ask(move |reader| reader.query(REVOKED, &cells)).await?;
         rows.into_iter().map(RevokedCertificate::from_cells).collect()
     }
@@ -104,6 +104,7 @@ impl Backend for Sqlite {
         now: UnixTime,
     ) -> Result<Vec<CertificateId>, StoreError> {
         let cells = [Cell::text(endpoint.as_str()), Cell::time(now), Cell::number(most as u64)];
+        let cells = cells.map(Cell::into_owned);
         let rows = self.readers.ask(move |reader| reader.query(DUE, &cells)).await?;
         rows.into_iter().map(CertificateId::from_cells).collect()
     }
