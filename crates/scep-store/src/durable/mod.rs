@@ -351,9 +351,11 @@ impl<B: fmt::Debug> fmt::Debug for Durable<B> {
 
 /// Two numbers that were never drawn before, below 2^63 as SQL has it.
 pub(crate) fn fresh() -> Result<Fresh, StoreError> {
-    let draw = || getrandom::u64().map(|number| number >> 1);
+    let mut drawn = [[0; 8]; 2];
     let failed = |error| StoreError::Unavailable(crate::Cause::new(error));
-    Ok(Fresh { id: draw().map_err(failed)?, generation: draw().map_err(failed)? })
+    getrandom::fill(drawn.as_flattened_mut()).map_err(failed)?;
+    let [id, generation] = drawn.map(|drawn| u64::from_ne_bytes(drawn) >> 1);
+    Ok(Fresh { id, generation })
 }
 
 /// Waits a little before the next attempt, longer each time and never equally long, so that contenders part.

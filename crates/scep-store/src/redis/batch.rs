@@ -1,6 +1,8 @@
 //! What a group of verbs compares and changes, as the keys and arguments of `write.lua`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use redis::{Cmd, Script};
 
 use super::keys::{Keys, Place};
 use super::purge::{self, SlotEntry};
@@ -34,14 +36,6 @@ pub(super) struct Batch {
     commands: BTreeMap<(Command, Place), Vec<Vec<u8>>>,
     /// One for each slot of time that something ends in.
     entries: BTreeMap<i64, SlotEntry>,
-}
-
-/// A call of `write.lua`.
-#[derive(Default)]
-pub(super) struct Call {
-    pub(super) keys: Vec<String>,
-    pub(super) arguments: Vec<Vec<u8>>,
-    numbers: BTreeMap<Place, usize>,
 }
 
 impl Batch {
@@ -170,61 +164,91 @@ impl Batch {
         self.commands.entry((command, place)).or_default().extend(given);
     }
 
-    /// The call that writes it; what is added must find room below these limits. No two calls of all nodes have the same mark.
-    pub(super) fn call(mut self, keys: &Keys, limits: Option<&StoreLimits>, mark: u64) -> Call {
-        let care: &[u8] = if self.is_forgotten { b"forget" } else { b"keep" };
-        let mut call = Call { arguments: vec![care.to_vec()], ..Call::default() };
-        for (table, added) in Table::ALL.into_iter().zip(self.added) {
-            // Nobody reserves what there would be no room for in the end.
-            let added = if table == Table::Certificates { added.max(1) } else { added };
-            if let Some(limits) = limits.filter(|_| added > 0) {
-                let most = encoding::most(table, limits).saturating_sub(added);
-                call.room(keys, Place::Records(table), most);
-            }
+    /// The call of `write.lua` that writes it; what is added must find room below these limits. No two calls of all nodes have the
+    /// same mark.
+    pub(super) fn call(
+        mut self,
+        script: &Script,
+        keys: &Keys,
+        limits: Option<&StoreLimits>,
+        mark: u64,
+    ) -> Cmd {
+        self.append_entries(mark);
+        let room: Vec<_> = limits.map(|limits| self.room(limits).collect()).unwrap_or_default();
+        let mut call = Call::new(script, keys, self.places(&room));
+        call.command.arg(if self.is_forgotten { "forget" } else { "keep" });
+        for (place, most) in room {
+            call.part("room", place, most);
         }
-        for (place, fields) in self.absent {
-            call.part(keys, "none", place, fields);
+        for (place, fields) in &self.absent {
+            call.part("none", *place, fields.len() as u64).given(fields);
         }
-        for (place, expected) in self.expected {
-            let (fields, values): (Vec<_>, Vec<_>) = expected.into_iter().unzip();
-            call.part(keys, "same", place, fields);
-            call.arguments.extend(values);
+        for (place, expected) in &self.expected {
+            let (fields, values) = (expected.iter().map(|(field, _)| field), expected.iter());
+            let part = call.part("same", *place, expected.len() as u64);
+            part.given(fields).given(values.map(|(_, value)| value));
         }
-        for (slot, entry) in self.entries {
-            let number = slot.to_string().into_bytes();
-            let slots = self.commands.entry((Command::AddMembers, Place::Slots)).or_default();
-            slots.extend([number.clone(), number]);
-            let appended = self.commands.entry((Command::AppendEntry, Place::Slot(slot)));
-            appended.or_default().push(entry.octets(mark));
-        }
-        for ((command, place), given) in self.commands {
+        for ((command, place), given) in &self.commands {
             let at_a_time = command.takes().unwrap_or(given.len()).max(1);
             for given in given.chunks(at_a_time) {
-                call.part(keys, command.name(), place, given.to_vec());
+                call.part(command.name(), *place, given.len() as u64).given(given);
             }
         }
-        call
+        call.command
+    }
+
+    fn append_entries(&mut self, mark: u64) {
+        for (slot, entry) in std::mem::take(&mut self.entries) {
+            let number = slot.to_string().into_bytes();
+            self.command(Command::AddMembers, Place::Slots, [number.clone(), number]);
+            self.command(Command::AppendEntry, Place::Slot(slot), [entry.octets(mark)]);
+        }
+    }
+
+    /// How many records there may be before, where some are added.
+    fn room(&self, limits: &StoreLimits) -> impl Iterator<Item = (Place, u64)> {
+        Table::ALL.into_iter().zip(self.added).filter_map(move |(table, added)| {
+            // Nobody reserves what there would be no room for in the end.
+            let added = if table == Table::Certificates { added.max(1) } else { added };
+            let most = encoding::most(table, limits).saturating_sub(added);
+            (added > 0).then_some((Place::Records(table), most))
+        })
+    }
+
+    fn places(&self, room: &[(Place, u64)]) -> BTreeSet<Place> {
+        let compared = self.absent.keys().chain(self.expected.keys());
+        let changed = self.commands.keys().map(|(_, place)| place);
+        room.iter().map(|(place, _)| place).chain(compared).chain(changed).copied().collect()
     }
 }
 
+/// A call under construction: parts, each of which names its key by its number.
+struct Call {
+    numbers: BTreeMap<Place, usize>,
+    command: Cmd,
+}
+
 impl Call {
-    fn room(&mut self, keys: &Keys, place: Place, most: u64) {
-        self.head("room", keys, place, most);
+    fn new(script: &Script, keys: &Keys, places: BTreeSet<Place>) -> Self {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(script.get_hash()).arg(places.len());
+        for place in &places {
+            command.arg(keys.of(*place));
+        }
+        Self { numbers: places.into_iter().zip(1..).collect(), command }
     }
 
-    fn part(&mut self, keys: &Keys, what: &str, place: Place, given: Vec<Vec<u8>>) {
-        self.head(what, keys, place, given.len() as u64);
-        self.arguments.extend(given);
+    fn part(&mut self, what: &str, place: Place, number: u64) -> &mut Self {
+        let key = self.numbers.get(&place).copied().unwrap_or_default();
+        self.command.arg(what).arg(key).arg(number);
+        self
     }
 
-    fn head(&mut self, what: &str, keys: &Keys, place: Place, number: u64) {
-        let all = &mut self.keys;
-        let key = self.numbers.entry(place).or_insert_with(|| {
-            all.push(keys.of(place));
-            all.len()
-        });
-        let head = [what.to_owned(), key.to_string(), number.to_string()];
-        self.arguments.extend(head.map(String::into_bytes));
+    fn given<'a>(&mut self, given: impl IntoIterator<Item = &'a Vec<u8>>) -> &mut Self {
+        for given in given {
+            self.command.arg(given.as_slice());
+        }
+        self
     }
 }
 

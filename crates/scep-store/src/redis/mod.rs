@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis::aio::ConnectionManager;
-use redis::{FromRedisValue, Script};
+use redis::{ErrorKind, FromRedisValue, Script, ServerErrorKind};
 use scep_types::UnixTime;
 
 use crate::certificate::{IssuedCertificate, RevokedCertificate};
@@ -82,6 +82,8 @@ struct Scripts {
 /// What a verb came to.
 type Decided<T> = (Result<T, StoreError>, Vec<Change>);
 
+/// What a server says to a script that it has not seen since it started.
+const NO_SCRIPT: ErrorKind = ErrorKind::Server(ServerErrorKind::NoScript);
 /// How often a verb is run again because another changed what it writes.
 const ATTEMPTS: u32 = 64;
 /// A node purges each time it has run this many verbs: it removes far more than they add.
@@ -325,16 +327,16 @@ impl Shared {
 
     async fn call(&self, batch: Batch, limits: Option<&StoreLimits>) -> Result<bool, StoreError> {
         let mark = self.marks.fetch_add(1, Ordering::Relaxed);
-        let call = batch.call(&self.keys, limits, mark);
-        let mut invocation = self.scripts.write.prepare_invoke();
-        for key in call.keys {
-            invocation.key(key);
-        }
-        for argument in call.arguments {
-            invocation.arg(argument);
-        }
-        let written: u8 =
-            invocation.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        let script = &self.scripts.write;
+        let call = batch.call(script, &self.keys, limits, mark);
+        let mut connection = self.connection.clone();
+        let written: u8 = match call.query_async(&mut connection).await {
+            Err(error) if error.kind() == NO_SCRIPT => {
+                script.load_async(&mut connection).await.map_err(unavailable)?;
+                call.query_async(&mut connection).await.map_err(unavailable)?
+            }
+            written => written.map_err(unavailable)?,
+        };
         Ok(written == 1)
     }
 
