@@ -5,14 +5,13 @@ use clap::Parser as _;
 use scep_cli::{Cli, Error};
 use serde_json::Value;
 
-/// Devices at it at a time: enough that a server has work while it waits for the disk.
-const CONNECTIONS: &str = "64";
-
 /// A server and who enrols there.
 pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) challenge: &'static str,
     pub(crate) devices: u32,
+    /// Devices at it at a time.
+    pub(crate) connections: u32,
     pub(crate) whose: Whose,
     /// Its process.
     pub(crate) pid: u32,
@@ -53,10 +52,11 @@ const MAY_FAIL: u64 = 2;
 impl Place {
     /// All devices enrol.
     pub(crate) fn enrol_all(&self, connecting: Connecting) -> Result<Run> {
-        let (devices, pid) = (self.devices.to_string(), self.pid.to_string());
+        let [devices, connections, pid] =
+            [self.devices, self.connections, self.pid].map(|number| number.to_string());
         let mut arguments = vec!["scep", "bench", &self.url, "--trust-unverified", "--json"];
         arguments.extend(["--challenge", self.challenge, "--devices", &devices]);
-        arguments.extend(["--connections", CONNECTIONS, "--server-pid", &pid]);
+        arguments.extend(["--connections", &connections, "--server-pid", &pid]);
         if connecting == Connecting::Anew {
             arguments.push("--reconnect");
         }

@@ -27,6 +27,10 @@ use self::scepserver::ScepServer;
 const TURNS: usize = 3;
 /// `scepserver` gets fewer devices: its depot is a text file that it reads through for each.
 const FEWER: u32 = 5;
+/// Devices at our server at a time: enough that it has work while it waits for the disk.
+const AT_OURS: u32 = 64;
+/// Devices at `scepserver` at a time: so it issues most. Of 64 it refuses up to half, since they race for its depot.
+const AT_SCEPSERVER: u32 = 2;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -93,13 +97,15 @@ fn devices() -> u32 {
 impl Ours {
     fn place(&self, devices: u32) -> Place {
         let (url, pid) = (self.url.clone(), self.pid());
-        Place { url, pid, challenge: ours::PASSWORD, devices, whose: Whose::Ours }
+        let (connections, whose) = (AT_OURS, Whose::Ours);
+        Place { url, pid, challenge: ours::PASSWORD, devices, connections, whose }
     }
 }
 
 impl ScepServer {
     fn place(&self, devices: u32) -> Place {
         let (url, pid) = (self.url.clone(), self.pid());
-        Place { url, pid, challenge: scepserver::SECRET, devices, whose: Whose::Another }
+        let (connections, whose) = (AT_SCEPSERVER, Whose::Another);
+        Place { url, pid, challenge: scepserver::SECRET, devices, connections, whose }
     }
 }
