@@ -164,7 +164,8 @@ impl ChallengeRecord {
 
 impl TransactionRecord {
     fn cells(&self) -> Vec<Cell<'_>> {
-        let mut cells = vec![Cell::number(self.id), Cell::text(self.key.endpoint.as_str())];
+        let mut cells = Vec::with_capacity(24);
+        cells.extend([Cell::number(self.id), Cell::text(self.key.endpoint.as_str())]);
         cells.extend([Cell::octets(self.key.transaction_id.octets()), Cell::time(self.ends())]);
         match &self.transaction.settled {
             Some(settled) => cells.extend(settled_cells(settled)),

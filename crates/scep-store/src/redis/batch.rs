@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{Cmd, Script};
 
+use super::call::{Arguments, Call};
 use super::keys::{Keys, Place};
 use super::purge::{self, SlotEntry};
 use super::{encoding, places};
@@ -15,14 +16,17 @@ use crate::durable::{Care, Change, Changes, Record, Table};
 enum Command {
     RemoveFields,
     RemoveMembers,
-    RemoveEntries,
     SetFields,
     AddMembers,
     AppendEntry,
 }
 
-/// A field, and the value that it is to have.
-type Expected = (Vec<u8>, Vec<u8>);
+/// Fields, and the values that they are to have.
+#[derive(Default)]
+struct Expected {
+    fields: Arguments,
+    values: Arguments,
+}
 
 /// The score of members that stand in the order of their octets.
 const UNSCORED: &[u8] = b"0";
@@ -31,9 +35,12 @@ const UNSCORED: &[u8] = b"0";
 pub(super) struct Batch {
     is_forgotten: bool,
     added: [u64; Table::COUNT],
-    absent: BTreeMap<Place, Vec<Vec<u8>>>,
-    expected: BTreeMap<Place, Vec<Expected>>,
-    commands: BTreeMap<(Command, Place), Vec<Vec<u8>>>,
+    /// Fields that are not to be there.
+    absent: BTreeMap<Place, Arguments>,
+    expected: BTreeMap<Place, Expected>,
+    commands: BTreeMap<(Command, Place), Arguments>,
+    /// Those that go, each from its slot.
+    spent: Vec<(i64, Vec<u8>)>,
     /// One for each slot of time that something ends in.
     entries: BTreeMap<i64, SlotEntry>,
 }
@@ -51,6 +58,7 @@ impl Batch {
             absent: BTreeMap::new(),
             expected: BTreeMap::new(),
             commands: BTreeMap::new(),
+            spent: Vec::new(),
             entries: BTreeMap::new(),
         };
         for change in changes() {
@@ -63,28 +71,31 @@ impl Batch {
         let (before, after) = (change.before.as_ref(), change.after.as_ref());
         let Some(table) = after.or(before).map(Record::table) else { return };
         let [old, new] = [before, after].map(|record| record.map(encoding::encode));
-        let Some(field) = new.as_ref().or(old.as_ref()).map(|known| known.field.clone()) else {
+        let Some(field) = new.as_ref().or(old.as_ref()).map(|known| known.field.as_slice()) else {
             return;
         };
         let records = Place::Records(table);
-        match (before, old) {
+        match (before, &old) {
             (Some(before), Some(old)) => {
-                self.take_away(before, &field, after.is_none());
-                self.expected.entry(records).or_default().push((field.clone(), old.value));
+                self.take_away(before, field, after.is_none());
+                let expected = self.expected.entry(records).or_default();
+                expected.fields.push(field);
+                expected.values.push(&old.value);
             }
             _ => {
                 self.count(table);
-                self.absent.entry(records).or_default().push(field.clone());
+                self.absent.entry(records).or_default().push(field);
                 if let Some(Record::Transaction(new)) = after {
-                    self.absent.entry(Place::Names).or_default().push(encoding::name_of(new));
+                    let name = encoding::name_of(new);
+                    self.absent.entry(Place::Names).or_default().push(&name);
                 }
             }
         }
-        match (after, new) {
+        match (after, &new) {
             (Some(record), Some(new)) => {
-                self.index(record, &field);
-                self.join(purge::slot_of(new.ends), table, &field);
-                self.command(Command::SetFields, records, [field, new.value]);
+                self.index(record, field);
+                self.join(purge::slot_of(new.ends), table, field);
+                self.command(Command::SetFields, records, [field, new.value.as_slice()]);
             }
             _ => self.command(Command::RemoveFields, records, [field]),
         }
@@ -92,24 +103,23 @@ impl Batch {
 
     /// Where the record is found.
     fn index(&mut self, record: &Record, field: &[u8]) {
-        let field = || field.to_vec();
         match record {
             // Also of one that was there: its name may have been in memory only.
             Record::Transaction(found) => {
                 let name = encoding::name_of(found);
-                self.command(Command::SetFields, Place::Names, [name, field()]);
+                self.command(Command::SetFields, Place::Names, [name.as_slice(), field]);
             }
             Record::Certificate(found) => {
                 if found.issued.revocation.is_some() {
-                    self.member(Place::Revoked, field());
+                    self.member(Place::Revoked, field);
                 }
                 let places = places::of(&found.issued);
-                places.into_iter().for_each(|place| self.member(Place::Found, place));
+                places.iter().for_each(|place| self.member(Place::Found, place));
             }
-            Record::Unsent(unsent) => self.member(Place::Due, encoding::due_entry(unsent)),
+            Record::Unsent(unsent) => self.member(Place::Due, &encoding::due_entry(unsent)),
             Record::Queued(queued) => {
-                let ends = queued.ends.as_secs().to_string().into_bytes();
-                self.command(Command::AddMembers, Place::Waiting, [ends, field()]);
+                let ends = queued.ends.as_secs().to_string();
+                self.command(Command::AddMembers, Place::Waiting, [ends.as_bytes(), field]);
             }
             _ => {}
         }
@@ -119,17 +129,21 @@ impl Batch {
     fn take_away(&mut self, before: &Record, field: &[u8], goes: bool) {
         match before {
             Record::Transaction(old) if goes => {
-                self.command(Command::RemoveFields, Place::Names, [encoding::name_of(old)]);
+                let name = encoding::name_of(old);
+                self.command(Command::RemoveFields, Place::Names, [name.as_slice()]);
             }
             Record::Certificate(old) if goes => {
-                self.command(Command::RemoveMembers, Place::Revoked, [field.to_vec()]);
-                self.command(Command::RemoveMembers, Place::Found, places::of(&old.issued));
+                self.command(Command::RemoveMembers, Place::Revoked, [field]);
+                let places = places::of(&old.issued);
+                let places = places.iter().map(Vec::as_slice);
+                self.command(Command::RemoveMembers, Place::Found, places);
             }
             Record::Unsent(old) => {
-                self.command(Command::RemoveMembers, Place::Due, [encoding::due_entry(old)]);
+                let entry = encoding::due_entry(old);
+                self.command(Command::RemoveMembers, Place::Due, [entry.as_slice()]);
             }
             Record::Queued(_) if goes => {
-                self.command(Command::RemoveMembers, Place::Waiting, [field.to_vec()]);
+                self.command(Command::RemoveMembers, Place::Waiting, [field]);
             }
             _ => {}
         }
@@ -142,11 +156,11 @@ impl Batch {
 
     /// Takes an entry from a slot.
     pub(super) fn remove_entry(&mut self, slot: i64, entry: Vec<u8>) {
-        self.command(Command::RemoveEntries, Place::Slot(slot), [b"1".to_vec(), entry]);
+        self.spent.push((slot, entry));
     }
 
-    fn member(&mut self, place: Place, member: Vec<u8>) {
-        self.command(Command::AddMembers, place, [UNSCORED.to_vec(), member]);
+    fn member(&mut self, place: Place, member: &[u8]) {
+        self.command(Command::AddMembers, place, [UNSCORED, member]);
     }
 
     fn count(&mut self, table: Table) {
@@ -155,13 +169,14 @@ impl Batch {
         of_table.for_each(|(_, count)| *count = count.saturating_add(1));
     }
 
-    fn command(
+    fn command<'a>(
         &mut self,
         command: Command,
         place: Place,
-        given: impl IntoIterator<Item = Vec<u8>>,
+        given: impl IntoIterator<Item = &'a [u8]>,
     ) {
-        self.commands.entry((command, place)).or_default().extend(given);
+        let arguments = self.commands.entry((command, place)).or_default();
+        given.into_iter().for_each(|argument| arguments.push(argument));
     }
 
     /// The call of `write.lua` that writes it; what is added must find room below these limits. No two calls of all nodes have the
@@ -176,32 +191,31 @@ impl Batch {
         self.append_entries(mark);
         let room: Vec<_> = limits.map(|limits| self.room(limits).collect()).unwrap_or_default();
         let mut call = Call::new(script, keys, self.places(&room));
-        call.command.arg(if self.is_forgotten { "forget" } else { "keep" });
+        call.word(if self.is_forgotten { "forget" } else { "keep" });
         for (place, most) in room {
             call.part("room", place, most);
         }
         for (place, fields) in &self.absent {
-            call.part("none", *place, fields.len() as u64).given(fields);
+            call.part("none", *place, fields.len()).given(fields.iter());
         }
-        for (place, expected) in &self.expected {
-            let (fields, values) = (expected.iter().map(|(field, _)| field), expected.iter());
-            let part = call.part("same", *place, expected.len() as u64);
-            part.given(fields).given(values.map(|(_, value)| value));
+        for (place, Expected { fields, values }) in &self.expected {
+            call.part("same", *place, fields.len()).given(fields.iter()).given(values.iter());
+        }
+        for (slot, entry) in &self.spent {
+            call.part("LREM", Place::Slot(*slot), 2).given([b"1".as_slice(), entry.as_slice()]);
         }
         for ((command, place), given) in &self.commands {
-            let at_a_time = command.takes().unwrap_or(given.len()).max(1);
-            for given in given.chunks(at_a_time) {
-                call.part(command.name(), *place, given.len() as u64).given(given);
-            }
+            call.part(command.name(), *place, given.len()).given(given.iter());
         }
-        call.command
+        call.into_command()
     }
 
     fn append_entries(&mut self, mark: u64) {
         for (slot, entry) in std::mem::take(&mut self.entries) {
-            let number = slot.to_string().into_bytes();
-            self.command(Command::AddMembers, Place::Slots, [number.clone(), number]);
-            self.command(Command::AppendEntry, Place::Slot(slot), [entry.octets(mark)]);
+            let number = slot.to_string();
+            self.command(Command::AddMembers, Place::Slots, [number.as_bytes(); 2]);
+            let entry = entry.octets(mark);
+            self.command(Command::AppendEntry, Place::Slot(slot), [entry.as_slice()]);
         }
     }
 
@@ -218,37 +232,9 @@ impl Batch {
     fn places(&self, room: &[(Place, u64)]) -> BTreeSet<Place> {
         let compared = self.absent.keys().chain(self.expected.keys());
         let changed = self.commands.keys().map(|(_, place)| place);
-        room.iter().map(|(place, _)| place).chain(compared).chain(changed).copied().collect()
-    }
-}
-
-/// A call under construction: parts, each of which names its key by its number.
-struct Call {
-    numbers: BTreeMap<Place, usize>,
-    command: Cmd,
-}
-
-impl Call {
-    fn new(script: &Script, keys: &Keys, places: BTreeSet<Place>) -> Self {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(script.get_hash()).arg(places.len());
-        for place in &places {
-            command.arg(keys.of(*place));
-        }
-        Self { numbers: places.into_iter().zip(1..).collect(), command }
-    }
-
-    fn part(&mut self, what: &str, place: Place, number: u64) -> &mut Self {
-        let key = self.numbers.get(&place).copied().unwrap_or_default();
-        self.command.arg(what).arg(key).arg(number);
-        self
-    }
-
-    fn given<'a>(&mut self, given: impl IntoIterator<Item = &'a Vec<u8>>) -> &mut Self {
-        for given in given {
-            self.command.arg(given.as_slice());
-        }
-        self
+        let spent = self.spent.iter().map(|(slot, _)| Place::Slot(*slot));
+        let known = room.iter().map(|(place, _)| place).chain(compared).chain(changed);
+        known.copied().chain(spent).collect()
     }
 }
 
@@ -257,18 +243,9 @@ impl Command {
         match self {
             Self::RemoveFields => "HDEL",
             Self::RemoveMembers => "ZREM",
-            Self::RemoveEntries => "LREM",
             Self::SetFields => "HSET",
             Self::AddMembers => "ZADD",
             Self::AppendEntry => "RPUSH",
-        }
-    }
-
-    /// How many arguments it takes at a time, if not all.
-    const fn takes(self) -> Option<usize> {
-        match self {
-            Self::RemoveEntries => Some(2),
-            _ => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Redis and Valkey: a script to read, and one to write, for many verbs at a time, what nobody changed since.
 
 mod batch;
+mod call;
 mod encoding;
 mod journal;
 mod keys;
