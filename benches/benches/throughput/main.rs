@@ -29,7 +29,8 @@ const TURNS: usize = 3;
 const FEWER: u32 = 5;
 /// Devices at our server at a time: enough that it has work while it waits for the disk.
 const AT_OURS: u32 = 64;
-/// Devices at `scepserver` at a time: so it issues most. Of 64 it refuses up to half, since they race for its depot.
+/// Devices at `scepserver` at a time: so it issues most. Of more it refuses more, up to five of six of 64,
+/// since they race for its depot.
 const AT_SCEPSERVER: u32 = 2;
 
 fn main() -> Result<()> {

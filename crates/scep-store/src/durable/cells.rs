@@ -49,7 +49,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Octets that stand nowhere.
-    pub(super) const fn made(octets: Vec<u8>) -> Self {
+    pub(crate) const fn made(octets: Vec<u8>) -> Self {
         Self::Octets(Cow::Owned(octets))
     }
 
@@ -164,7 +164,7 @@ impl ChallengeRecord {
 
 impl TransactionRecord {
     fn cells(&self) -> Vec<Cell<'_>> {
-        let mut cells = Vec::with_capacity(24);
+        let mut cells = Vec::with_capacity(Table::Transactions.columns().len());
         cells.extend([Cell::number(self.id), Cell::text(self.key.endpoint.as_str())]);
         cells.extend([Cell::octets(self.key.transaction_id.octets()), Cell::time(self.ends())]);
         match &self.transaction.settled {

@@ -1,8 +1,8 @@
 //! What waits together is written together: while one write is on its way, the changes of other verbs gather for the next.
 //!
 //! A group stands or falls as one: if one of its verbs was overtaken, all are told so, and each runs alone. Who is alone
-//! and finds nobody writing writes for itself; all others are written by a task of its own, so that no caller who leaves or
-//! lingers takes a group along.
+//! and finds nobody writing writes for itself; all others are written by a task of the lane's own, so that no caller who
+//! leaves or lingers takes a group along.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

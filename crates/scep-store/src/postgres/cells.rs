@@ -41,9 +41,9 @@ fn cell(row: &Row, column: usize) -> Result<Cell<'static>, StoreError> {
         Some(Type::INT8) => {
             row.try_get::<_, Option<i64>>(column).map(|cell| cell.map(Cell::Integer))
         }
-        Some(Type::BYTEA) => row
-            .try_get::<_, Option<Vec<u8>>>(column)
-            .map(|cell| cell.map(|octets| Cell::Octets(octets.into()))),
+        Some(Type::BYTEA) => {
+            row.try_get::<_, Option<Vec<u8>>>(column).map(|cell| cell.map(Cell::made))
+        }
         Some(Type::TEXT) => row
             .try_get::<_, Option<String>>(column)
             .map(|cell| cell.map(|text| Cell::Text(text.into()))),

@@ -82,14 +82,7 @@ impl Batch {
                 expected.fields.push(field);
                 expected.values.push(&old.value);
             }
-            _ => {
-                self.count(table);
-                self.absent.entry(records).or_default().push(field);
-                if let Some(Record::Transaction(new)) = after {
-                    let name = encoding::name_of(new);
-                    self.absent.entry(Place::Names).or_default().push(&name);
-                }
-            }
+            _ => self.add_new(table, field, after),
         }
         match (after, &new) {
             (Some(record), Some(new)) => {
@@ -98,6 +91,16 @@ impl Batch {
                 self.command(Command::SetFields, records, [field, new.value.as_slice()]);
             }
             _ => self.command(Command::RemoveFields, records, [field]),
+        }
+    }
+
+    /// That nothing is there yet, neither under its key nor under its name.
+    fn add_new(&mut self, table: Table, field: &[u8], new: Option<&Record>) {
+        self.count(table);
+        self.absent.entry(Place::Records(table)).or_default().push(field);
+        if let Some(Record::Transaction(new)) = new {
+            let name = encoding::name_of(new);
+            self.absent.entry(Place::Names).or_default().push(&name);
         }
     }
 

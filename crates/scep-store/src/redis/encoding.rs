@@ -105,7 +105,7 @@ fn due_at(endpoint: &EndpointId, due: UnixTime) -> Vec<u8> {
 
 /// What a later version added to a record is not written while it is nothing, so that those of an earlier one stay as they are.
 fn value(table: Table, mut cells: Vec<Cell<'_>>) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(512);
+    let mut octets = Vec::with_capacity(512); // most fit
     octets.push(VERSION);
     while cells.len() > table.first_columns() && cells.last() == Some(&Cell::Null) {
         cells.pop();
@@ -170,7 +170,7 @@ fn put(octets: &mut Vec<u8>, kind: u8, value: &[u8]) {
 
 /// A key's cells one after the other; only the last one's length varies.
 fn field(cells: &[Cell<'_>]) -> Vec<u8> {
-    let mut field = Vec::with_capacity(64);
+    let mut field = Vec::with_capacity(64); // most fit
     cells.iter().for_each(|cell| extend(&mut field, cell));
     field
 }

@@ -29,6 +29,9 @@ pub(super) enum Slots {
     Present,
 }
 
+/// A record: its table and its field.
+type Noted = (Table, Vec<u8>);
+
 /// What one write adds to a slot: records, each as its length, its table and its field.
 #[derive(Default)]
 pub(super) struct SlotEntry(Vec<u8>);
@@ -47,7 +50,7 @@ impl SlotEntry {
     }
 
     /// The records of an entry.
-    fn read(octets: &[u8]) -> Option<Vec<(Table, Vec<u8>)>> {
+    fn read(octets: &[u8]) -> Option<Vec<Noted>> {
         let (_, mut rest) = octets.split_first_chunk::<8>()?;
         let mut records = Vec::new();
         while let Some((length, after)) = rest.split_first_chunk() {
@@ -101,25 +104,37 @@ impl Shared {
                 break;
             }
         }
-        let (mut ended, mut live) = (Vec::new(), Vec::new());
-        for table in Table::ALL {
-            let fields = noted.iter().filter(|(of, _)| *of == table);
-            let fields: Vec<Vec<u8>> = fields.map(|(_, field)| field.clone()).collect();
-            for (field, record) in fields.iter().zip(self.values(table, &fields).await?) {
-                match record.map(|record| (encoding::encode(&record).ends, record)) {
-                    Some((ends, record)) if ends <= now.as_secs() => {
-                        ended.push(Change { before: Some(record), after: None });
-                    }
-                    Some((ends, _)) if slot_of(ends) == slot => live.push((table, field.clone())),
-                    _ => {} // it ends at another time by now, or is gone
-                }
-            }
-        }
+        let (ended, live) = self.ended_and_live(noted, slot, now).await?;
         let mut batch = Batch::of(&[Changes::new(ended)], Care::Lasting);
         seen.into_iter().for_each(|entry| batch.remove_entry(slot, entry));
         live.into_iter().for_each(|(table, field)| batch.join(slot, table, &field));
         // If another changed one of them, the next purge finds what this one left.
         self.call(batch, None).await.map(drop)
+    }
+
+    /// Which of the records that a slot notes go, and which end in it later.
+    async fn ended_and_live(
+        &self,
+        noted: BTreeSet<Noted>,
+        slot: i64,
+        now: UnixTime,
+    ) -> Result<(Vec<Change>, Vec<Noted>), StoreError> {
+        let (mut ended, mut live) = (Vec::new(), Vec::new());
+        for table in Table::ALL {
+            let fields = noted.iter().filter(|(of, _)| *of == table);
+            let fields: Vec<Vec<u8>> = fields.map(|(_, field)| field.clone()).collect();
+            let records = self.values(table, &fields).await?;
+            for (field, record) in fields.into_iter().zip(records) {
+                match record.map(|record| (encoding::encode(&record).ends, record)) {
+                    Some((ends, record)) if ends <= now.as_secs() => {
+                        ended.push(Change { before: Some(record), after: None });
+                    }
+                    Some((ends, _)) if slot_of(ends) == slot => live.push((table, field)),
+                    _ => {} // it ends at another time by now, or is gone
+                }
+            }
+        }
+        Ok((ended, live))
     }
 
     async fn oldest_entries(&self, slot: i64) -> Result<Vec<Vec<u8>>, StoreError> {
