@@ -50,7 +50,9 @@ pub(crate) use records::QueuedRecord;
 pub(crate) use records::{TransactionRecord, UnsentRecord};
 #[cfg(feature = "sqlite")]
 pub(crate) use tables::Found;
-pub(crate) use tables::{Lookup, Table};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) use tables::Lookup;
+pub(crate) use tables::Table;
 pub(crate) use working::{Change, Fresh, Key, Occupancy, Record, Stop, Verb, Working};
 
 /// How often a verb may ask for more records; none asks more than three times.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{Cmd, Script};
 
-use super::call::{Arguments, Call};
+use super::call::{Argument, Arguments, Call};
+use super::encoding::Encoding;
 use super::keys::{Keys, Place};
 use super::purge::{self, SlotEntry};
 use super::{encoding, places};
 use crate::StoreLimits;
-use crate::durable::{Care, Change, Changes, Record, Table};
+use crate::durable::{Care, Change, Changes, Record, Table, TransactionRecord};
 
 /// In this order: what goes away makes place for what comes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,26 +25,29 @@ enum Command {
 /// Fields, and the values that they are to have.
 #[derive(Default)]
 struct Expected {
-    fields: Arguments,
-    values: Arguments,
+    fields: Vec<Argument>,
+    values: Vec<Argument>,
 }
-
-/// The score of members that stand in the order of their octets.
-const UNSCORED: &[u8] = b"0";
 
 /// Changes, sorted by the commands that make them.
 pub(super) struct Batch {
     is_forgotten: bool,
-    added: [u64; Table::COUNT],
+    added: [usize; Table::COUNT],
+    arguments: Arguments,
     /// Fields that are not to be there.
-    absent: BTreeMap<Place, Arguments>,
+    absent: BTreeMap<Place, Vec<Argument>>,
     expected: BTreeMap<Place, Expected>,
-    commands: BTreeMap<(Command, Place), Arguments>,
+    commands: BTreeMap<(Command, Place), Vec<Argument>>,
     /// Those that go, each from its slot.
     spent: Vec<(i64, Vec<u8>)>,
     /// One for each slot of time that something ends in.
     entries: BTreeMap<i64, SlotEntry>,
 }
+
+/// The score of members that stand in the order of their octets.
+const UNSCORED: &[u8] = b"0";
+/// About as many octets as a verb writes.
+const OF_A_VERB: usize = 2_048;
 
 impl Batch {
     /// The changes of these verbs.
@@ -55,6 +59,7 @@ impl Batch {
         let mut batch = Self {
             is_forgotten: care == Care::Passing && !changes().any(concerns_allowance),
             added: [0; Table::COUNT],
+            arguments: Arguments::with_capacity(group.len().saturating_mul(OF_A_VERB)),
             absent: BTreeMap::new(),
             expected: BTreeMap::new(),
             commands: BTreeMap::new(),
@@ -68,88 +73,106 @@ impl Batch {
     }
 
     fn add(&mut self, change: &Change) {
-        let (before, after) = (change.before.as_ref(), change.after.as_ref());
-        let Some(table) = after.or(before).map(Record::table) else { return };
-        let [old, new] = [before, after].map(|record| record.map(encoding::encode));
-        let Some(field) = new.as_ref().or(old.as_ref()).map(|known| known.field.as_slice()) else {
-            return;
-        };
-        let records = Place::Records(table);
-        match (before, &old) {
-            (Some(before), Some(old)) => {
-                self.take_away(before, field, after.is_none());
-                let expected = self.expected.entry(records).or_default();
-                expected.fields.push(field);
-                expected.values.push(&old.value);
+        let records = [&change.before, &change.after];
+        let [old, new] = records.map(|record| record.as_ref().map(Encoding::of));
+        let Some(known) = new.as_ref().or(old.as_ref()) else { return };
+        let field = self.arguments.write(|octets| known.write_field(octets));
+        match &old {
+            Some(old) => {
+                self.expect(old, field);
+                self.take_away(old.record, field, new.is_none());
             }
-            _ => self.add_new(table, field, after),
+            None => self.expect_none(known, field),
         }
-        match (after, &new) {
-            (Some(record), Some(new)) => {
-                self.index(record, field);
-                self.join(purge::slot_of(new.ends), table, field);
-                self.command(Command::SetFields, records, [field, new.value.as_slice()]);
+        match &new {
+            Some(new) => {
+                self.set(new, field);
+                self.index(new.record, field);
             }
-            _ => self.command(Command::RemoveFields, records, [field]),
+            None => self.command(Command::RemoveFields, Place::Records(known.table()), [field]),
         }
+    }
+
+    fn expect(&mut self, old: &Encoding<'_>, field: Argument) {
+        let value = self.arguments.write(|octets| old.write_value(octets));
+        let expected = self.expected.entry(Place::Records(old.table())).or_default();
+        expected.fields.push(field);
+        expected.values.push(value);
     }
 
     /// That nothing is there yet, neither under its key nor under its name.
-    fn add_new(&mut self, table: Table, field: &[u8], new: Option<&Record>) {
-        self.count(table);
-        self.absent.entry(Place::Records(table)).or_default().push(field);
-        if let Some(Record::Transaction(new)) = new {
-            let name = encoding::name_of(new);
-            self.absent.entry(Place::Names).or_default().push(&name);
+    fn expect_none(&mut self, new: &Encoding<'_>, field: Argument) {
+        self.count(new.table());
+        self.absent.entry(Place::Records(new.table())).or_default().push(field);
+        if let Record::Transaction(new) = new.record {
+            let name = self.name(new);
+            self.absent.entry(Place::Names).or_default().push(name);
         }
     }
 
+    fn set(&mut self, new: &Encoding<'_>, field: Argument) {
+        let value = self.arguments.write(|octets| new.write_value(octets));
+        self.command(Command::SetFields, Place::Records(new.table()), [field, value]);
+        let entry = self.entries.entry(purge::slot_of(new.ends())).or_default();
+        entry.push(new.table(), self.arguments.get(field));
+    }
+
     /// Where the record is found.
-    fn index(&mut self, record: &Record, field: &[u8]) {
+    fn index(&mut self, record: &Record, field: Argument) {
         match record {
             // Also of one that was there: its name may have been in memory only.
             Record::Transaction(found) => {
-                let name = encoding::name_of(found);
-                self.command(Command::SetFields, Place::Names, [name.as_slice(), field]);
+                let name = self.name(found);
+                self.command(Command::SetFields, Place::Names, [name, field]);
             }
             Record::Certificate(found) => {
                 if found.issued.revocation.is_some() {
                     self.member(Place::Revoked, field);
                 }
-                let places = places::of(&found.issued);
-                places.iter().for_each(|place| self.member(Place::Found, place));
+                for place in places::of(&found.issued) {
+                    let place = self.arguments.add(&place);
+                    self.member(Place::Found, place);
+                }
             }
-            Record::Unsent(unsent) => self.member(Place::Due, &encoding::due_entry(unsent)),
+            Record::Unsent(unsent) => {
+                let entry = self.arguments.add(&encoding::due_entry(unsent));
+                self.member(Place::Due, entry);
+            }
             Record::Queued(queued) => {
-                let ends = queued.ends.as_secs().to_string();
-                self.command(Command::AddMembers, Place::Waiting, [ends.as_bytes(), field]);
+                let ends = self.arguments.add(queued.ends.as_secs().to_string().as_bytes());
+                self.command(Command::AddMembers, Place::Waiting, [ends, field]);
             }
             _ => {}
         }
     }
 
     /// Where the record was found before, as far as that changes.
-    fn take_away(&mut self, before: &Record, field: &[u8], goes: bool) {
+    fn take_away(&mut self, before: &Record, field: Argument, goes: bool) {
         match before {
             Record::Transaction(old) if goes => {
-                let name = encoding::name_of(old);
-                self.command(Command::RemoveFields, Place::Names, [name.as_slice()]);
+                let name = self.name(old);
+                self.command(Command::RemoveFields, Place::Names, [name]);
             }
             Record::Certificate(old) if goes => {
                 self.command(Command::RemoveMembers, Place::Revoked, [field]);
-                let places = places::of(&old.issued);
-                let places = places.iter().map(Vec::as_slice);
-                self.command(Command::RemoveMembers, Place::Found, places);
+                for place in places::of(&old.issued) {
+                    let place = self.arguments.add(&place);
+                    self.command(Command::RemoveMembers, Place::Found, [place]);
+                }
             }
             Record::Unsent(old) => {
-                let entry = encoding::due_entry(old);
-                self.command(Command::RemoveMembers, Place::Due, [entry.as_slice()]);
+                let entry = self.arguments.add(&encoding::due_entry(old));
+                self.command(Command::RemoveMembers, Place::Due, [entry]);
             }
             Record::Queued(_) if goes => {
                 self.command(Command::RemoveMembers, Place::Waiting, [field]);
             }
             _ => {}
         }
+    }
+
+    fn name(&mut self, transaction: &TransactionRecord) -> Argument {
+        self.arguments.write(|octets| encoding::write_name(&transaction.key, octets))
     }
 
     /// Notes that a record ends in a slot. It may be noted there more than once, and also where it ended before.
@@ -162,8 +185,9 @@ impl Batch {
         self.spent.push((slot, entry));
     }
 
-    fn member(&mut self, place: Place, member: &[u8]) {
-        self.command(Command::AddMembers, place, [UNSCORED, member]);
+    fn member(&mut self, place: Place, member: Argument) {
+        let score = self.arguments.add(UNSCORED);
+        self.command(Command::AddMembers, place, [score, member]);
     }
 
     fn count(&mut self, table: Table) {
@@ -172,14 +196,8 @@ impl Batch {
         of_table.for_each(|(_, count)| *count = count.saturating_add(1));
     }
 
-    fn command<'a>(
-        &mut self,
-        command: Command,
-        place: Place,
-        given: impl IntoIterator<Item = &'a [u8]>,
-    ) {
-        let arguments = self.commands.entry((command, place)).or_default();
-        given.into_iter().for_each(|argument| arguments.push(argument));
+    fn command<const N: usize>(&mut self, command: Command, place: Place, given: [Argument; N]) {
+        self.commands.entry((command, place)).or_default().extend(given);
     }
 
     /// The call of `write.lua` that writes it; what is added must find room below these limits. No two calls of all nodes have the
@@ -193,37 +211,50 @@ impl Batch {
     ) -> Cmd {
         self.append_entries(mark);
         let room: Vec<_> = limits.map(|limits| self.room(limits).collect()).unwrap_or_default();
-        let mut call = Call::new(script, keys, self.places(&room));
+        let mut call = Call::new(script, keys, self.places(&room), self.size());
         call.word(if self.is_forgotten { "forget" } else { "keep" });
         for (place, most) in room {
             call.part("room", place, most);
         }
         for (place, fields) in &self.absent {
-            call.part("none", *place, fields.len()).given(fields.iter());
+            call.part("none", *place, fields.len()).given(self.octets(fields));
         }
         for (place, Expected { fields, values }) in &self.expected {
-            call.part("same", *place, fields.len()).given(fields.iter()).given(values.iter());
+            let part = call.part("same", *place, fields.len());
+            part.given(self.octets(fields)).given(self.octets(values));
         }
         for (slot, entry) in &self.spent {
             call.part("LREM", Place::Slot(*slot), 2).given([b"1".as_slice(), entry.as_slice()]);
         }
         for ((command, place), given) in &self.commands {
-            call.part(command.name(), *place, given.len()).given(given.iter());
+            call.part(command.name(), *place, given.len()).given(self.octets(given));
         }
         call.into_command()
     }
 
+    fn octets(&self, arguments: &[Argument]) -> impl Iterator<Item = &[u8]> {
+        arguments.iter().map(|argument| self.arguments.get(*argument))
+    }
+
     fn append_entries(&mut self, mark: u64) {
         for (slot, entry) in std::mem::take(&mut self.entries) {
-            let number = slot.to_string();
-            self.command(Command::AddMembers, Place::Slots, [number.as_bytes(); 2]);
-            let entry = entry.octets(mark);
-            self.command(Command::AppendEntry, Place::Slot(slot), [entry.as_slice()]);
+            let number = self.arguments.add(slot.to_string().as_bytes());
+            self.command(Command::AddMembers, Place::Slots, [number, number]);
+            let entry = self.arguments.add(&entry.octets(mark));
+            self.command(Command::AppendEntry, Place::Slot(slot), [entry]);
         }
     }
 
+    /// About how many arguments the call has, and octets.
+    fn size(&self) -> (usize, usize) {
+        let expected = self.expected.values().map(|Expected { fields, .. }| 2 * fields.len());
+        let others = self.absent.values().chain(self.commands.values()).map(Vec::len);
+        // Names of keys and parts; fields are given more than once.
+        (others.chain(expected).sum::<usize>() + 128, self.arguments.octets() * 5 / 4 + 2_048)
+    }
+
     /// How many records there may be before, where some are added.
-    fn room(&self, limits: &StoreLimits) -> impl Iterator<Item = (Place, u64)> {
+    fn room(&self, limits: &StoreLimits) -> impl Iterator<Item = (Place, usize)> {
         Table::ALL.into_iter().zip(self.added).filter_map(move |(table, added)| {
             // Nobody reserves what there would be no room for in the end.
             let added = if table == Table::Certificates { added.max(1) } else { added };
@@ -232,7 +263,7 @@ impl Batch {
         })
     }
 
-    fn places(&self, room: &[(Place, u64)]) -> BTreeSet<Place> {
+    fn places(&self, room: &[(Place, usize)]) -> BTreeSet<Place> {
         let compared = self.absent.keys().chain(self.expected.keys());
         let changed = self.commands.keys().map(|(_, place)| place);
         let spent = self.spent.iter().map(|(slot, _)| Place::Slot(*slot));

@@ -12,17 +12,26 @@ pub(super) struct Call {
     command: Cmd,
 }
 
-/// Arguments, one behind the other.
-#[derive(Default)]
-pub(super) struct Arguments {
-    octets: Vec<u8>,
-    ends: Vec<usize>,
+/// What a call is given, one behind the other.
+pub(super) struct Arguments(Vec<u8>);
+
+/// Where an argument stands among them.
+#[derive(Clone, Copy)]
+pub(super) struct Argument {
+    start: usize,
+    end: usize,
 }
 
 impl Call {
-    pub(super) fn new(script: &Script, keys: &Keys, places: BTreeSet<Place>) -> Self {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(script.get_hash()).arg(places.len());
+    /// One of about so many arguments and octets.
+    pub(super) fn new(
+        script: &Script,
+        keys: &Keys,
+        places: BTreeSet<Place>,
+        (arguments, octets): (usize, usize),
+    ) -> Self {
+        let mut command = Cmd::with_capacity(arguments, octets);
+        command.arg("EVALSHA").arg(script.get_hash()).arg(places.len());
         for place in &places {
             command.arg(keys.of(*place));
         }
@@ -34,7 +43,7 @@ impl Call {
     }
 
     /// Begins a part; what it takes follows.
-    pub(super) fn part(&mut self, what: &str, place: Place, number: u64) -> &mut Self {
+    pub(super) fn part(&mut self, what: &str, place: Place, number: usize) -> &mut Self {
         let key = self.numbers.get(&place).copied().unwrap_or_default();
         self.command.arg(what).arg(key).arg(number);
         self
@@ -53,19 +62,27 @@ impl Call {
 }
 
 impl Arguments {
-    pub(super) fn push(&mut self, argument: &[u8]) {
-        self.octets.extend(argument);
-        self.ends.push(self.octets.len());
+    pub(super) fn with_capacity(octets: usize) -> Self {
+        Self(Vec::with_capacity(octets))
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.ends.len() as u64
+    pub(super) fn add(&mut self, octets: &[u8]) -> Argument {
+        self.write(|all| all.extend(octets))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let ranges = starts.zip(&self.ends).map(|(start, end)| start..*end);
-        ranges.filter_map(|range| self.octets.get(range))
+    /// What this writes behind all others.
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Argument {
+        let start = self.0.len();
+        write(&mut self.0);
+        Argument { start, end: self.0.len() }
+    }
+
+    pub(super) fn get(&self, argument: Argument) -> &[u8] {
+        self.0.get(argument.start..argument.end).unwrap_or_default()
+    }
+
+    pub(super) fn octets(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -75,11 +92,10 @@ mod tests {
 
     #[test]
     fn arguments_come_out_as_they_went_in() {
-        let mut arguments = Arguments::default();
+        let mut arguments = Arguments::with_capacity(0);
         let given: [&[u8]; 5] = [b"", b"one", b"", b"\0\r\n", &[0xFF; 300]];
-        given.into_iter().for_each(|argument| arguments.push(argument));
-        assert_eq!(arguments.len(), 5);
-        assert_eq!(arguments.iter().collect::<Vec<_>>(), given);
-        assert_eq!(Arguments::default().iter().next(), None);
+        let added = given.map(|argument| arguments.add(argument));
+        assert_eq!(added.map(|argument| arguments.get(argument)), given);
+        assert_eq!(arguments.octets(), 306);
     }
 }

@@ -2,8 +2,8 @@
 
 use scep_types::UnixTime;
 
-use crate::durable::{Cell, Key, Lookup, Record, Table, TransactionRecord, UnsentRecord};
-use crate::ids::{CertificateId, EndpointId, SerialNumber, Sha256};
+use crate::durable::{Cell, Key, Record, Table, UnsentRecord};
+use crate::ids::{CertificateId, EndpointId, SerialNumber, Sha256, TransactionKey};
 use crate::{StoreError, StoreLimits};
 
 const VERSION: u8 = 1;
@@ -14,41 +14,79 @@ const TEXT: u8 = 3;
 
 /// Where `load.lua` looks for a key.
 pub(super) fn place(key: &Key) -> (u8, Vec<u8>) {
-    let (lookup, cells) = key.lookup();
-    match lookup {
-        Lookup::ByKey(table) => (kind(table), field(&cells)),
-        Lookup::TransactionByName => (9, name(&cells)),
+    let mut found_by = Vec::new();
+    let kind = match (key, key.lookup()) {
+        (Key::Transaction(name), _) => {
+            write_name(name, &mut found_by);
+            9
+        }
+        (_, (lookup, cells)) => {
+            cells.iter().for_each(|cell| extend(&mut found_by, cell));
+            kind(lookup.table())
+        }
+    };
+    (kind, found_by)
+}
+
+/// A record, to be written as Redis has it.
+pub(super) struct Encoding<'a> {
+    pub(super) record: &'a Record,
+    table: Table,
+    cells: Vec<Cell<'a>>,
+}
+
+impl<'a> Encoding<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        Self { record, table: record.table(), cells: record.cells() }
+    }
+
+    pub(super) const fn table(&self) -> Table {
+        self.table
+    }
+
+    /// Seconds since 1970.
+    pub(super) fn ends(&self) -> i64 {
+        match self.cells.get(self.table.ends_cell()) {
+            Some(Cell::Integer(ends)) => *ends,
+            _ => i64::MAX, // every table has the column
+        }
+    }
+
+    /// Under which field it stands among those of its table.
+    pub(super) fn write_field(&self, octets: &mut Vec<u8>) {
+        let key = self.cells.get(..self.table.key_cells()).unwrap_or_default();
+        key.iter().for_each(|cell| extend(octets, cell));
+    }
+
+    /// What a later version added to a record is not written while it is nothing, so that those of an earlier one stay as they
+    /// are.
+    pub(super) fn write_value(&self, octets: &mut Vec<u8>) {
+        let last =
+            self.cells.iter().rposition(|cell| *cell != Cell::Null).map_or(0, |last| last + 1);
+        octets.push(VERSION);
+        for cell in self.cells.iter().take(last.max(self.table.first_columns())) {
+            match cell {
+                Cell::Null => octets.push(NULL),
+                Cell::Integer(number) => {
+                    octets.push(INTEGER);
+                    octets.extend(number.to_be_bytes());
+                }
+                Cell::Octets(value) => put(octets, OCTETS, value),
+                Cell::Text(value) => put(octets, TEXT, value.as_bytes()),
+            }
+        }
     }
 }
 
-/// A record as Redis has it.
-pub(super) struct Encoded {
-    /// Under which field it stands among those of its table.
-    pub(super) field: Vec<u8>,
-    pub(super) value: Vec<u8>,
-    /// Seconds since 1970.
-    pub(super) ends: i64,
-}
-
-pub(super) fn encode(record: &Record) -> Encoded {
-    let (table, cells) = (record.table(), record.cells());
-    let ends = match cells.get(table.ends_cell()) {
-        Some(Cell::Integer(ends)) => *ends,
-        _ => i64::MAX, // every table has the column
-    };
-    let field = field(cells.get(..table.key_cells()).unwrap_or_default());
-    Encoded { field, value: value(table, cells), ends }
-}
-
 /// Under which name a transaction is found.
-pub(super) fn name_of(transaction: &TransactionRecord) -> Vec<u8> {
-    let key = &transaction.key;
-    name(&[Cell::text(key.endpoint.as_str()), Cell::octets(key.transaction_id.octets())])
+pub(super) fn write_name(name: &TransactionKey, octets: &mut Vec<u8>) {
+    write_endpoint(&name.endpoint, octets);
+    octets.extend(name.transaction_id.octets());
 }
 
 /// How many records of a table there may be.
-pub(super) fn most(table: Table, limits: &StoreLimits) -> u64 {
-    let most = match table {
+pub(super) const fn most(table: Table, limits: &StoreLimits) -> usize {
+    match table {
         Table::Challenges => limits.challenges,
         Table::Transactions => limits.transactions,
         Table::Queue => limits.pending_requests,
@@ -56,9 +94,8 @@ pub(super) fn most(table: Table, limits: &StoreLimits) -> u64 {
         Table::Certificates => limits.certificates,
         Table::Notices => limits.notices,
         Table::Passwords => limits.passwords,
-        Table::Shelves => return u64::MAX, // one for each endpoint that mints passwords
-    };
-    u64::try_from(most).unwrap_or(u64::MAX)
+        Table::Shelves => usize::MAX, // one for each endpoint that mints passwords
+    }
 }
 
 /// The lexicographic range of an issuer's certificates.
@@ -97,31 +134,11 @@ pub(super) fn certificate_of(
 }
 
 fn due_at(endpoint: &EndpointId, due: UnixTime) -> Vec<u8> {
-    let mut entry = name(&[Cell::text(endpoint.as_str())]);
+    let mut entry = Vec::new();
+    write_endpoint(endpoint, &mut entry);
     // Negative times come first.
     entry.extend((due.as_secs() ^ i64::MIN).to_be_bytes());
     entry
-}
-
-/// What a later version added to a record is not written while it is nothing, so that those of an earlier one stay as they are.
-fn value(table: Table, mut cells: Vec<Cell<'_>>) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(512); // most fit
-    octets.push(VERSION);
-    while cells.len() > table.first_columns() && cells.last() == Some(&Cell::Null) {
-        cells.pop();
-    }
-    for cell in cells {
-        match cell {
-            Cell::Null => octets.push(NULL),
-            Cell::Integer(number) => {
-                octets.push(INTEGER);
-                octets.extend(number.to_be_bytes());
-            }
-            Cell::Octets(value) => put(&mut octets, OCTETS, &value),
-            Cell::Text(value) => put(&mut octets, TEXT, value.as_bytes()),
-        }
-    }
-    octets
 }
 
 pub(super) fn decode(table: Table, octets: &[u8]) -> Result<Record, StoreError> {
@@ -168,24 +185,14 @@ fn put(octets: &mut Vec<u8>, kind: u8, value: &[u8]) {
     octets.extend(value);
 }
 
-/// A key's cells one after the other; only the last one's length varies.
-fn field(cells: &[Cell<'_>]) -> Vec<u8> {
-    let mut field = Vec::with_capacity(64); // most fit
-    cells.iter().for_each(|cell| extend(&mut field, cell));
-    field
+/// The length keeps it apart from what follows.
+fn write_endpoint(endpoint: &EndpointId, octets: &mut Vec<u8>) {
+    let endpoint = endpoint.as_str();
+    octets.push(u8::try_from(endpoint.len()).unwrap_or(u8::MAX));
+    octets.extend(endpoint.as_bytes());
 }
 
-/// An endpoint and a transactionID; the length of the first one keeps them apart.
-fn name(cells: &[Cell<'_>]) -> Vec<u8> {
-    let length = match cells.first() {
-        Some(Cell::Text(endpoint)) => endpoint.len(),
-        _ => 0,
-    };
-    let mut name = vec![u8::try_from(length).unwrap_or(u8::MAX)];
-    cells.iter().for_each(|cell| extend(&mut name, cell));
-    name
-}
-
+/// Of a key's cells, which stand one after the other, only the last one's length varies.
 fn extend(octets: &mut Vec<u8>, cell: &Cell<'_>) {
     match cell {
         Cell::Null => {}

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use scep_types::UnixTime;
 
 use super::batch::Batch;
+use super::encoding::Encoding;
 use super::keys::Place;
 use super::{Shared, encoding};
 use crate::StoreError;
@@ -125,7 +126,7 @@ impl Shared {
             let fields: Vec<Vec<u8>> = fields.map(|(_, field)| field.clone()).collect();
             let records = self.values(table, &fields).await?;
             for (field, record) in fields.into_iter().zip(records) {
-                match record.map(|record| (encoding::encode(&record).ends, record)) {
+                match record.map(|record| (Encoding::of(&record).ends(), record)) {
                     Some((ends, record)) if ends <= now.as_secs() => {
                         ended.push(Change { before: Some(record), after: None });
                     }
