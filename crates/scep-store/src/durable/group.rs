@@ -2,14 +2,16 @@
 //!
 //! A group stands or falls as one: if one of its verbs was overtaken, all are told so, and each runs alone. Who is alone
 //! and finds nobody writing writes for itself; all others are written by a task of the lane's own, so that no caller who
-//! leaves or lingers takes a group along.
+//! leaves or lingers takes a group along. All of a group are told at once, before any of them wakes: else the first one of
+//! them would go on alone, and the others would come after it in a group of their own.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::Care;
+use super::prints::{Print, PrintSet};
 use super::working::Change;
 use crate::{Cause, StoreError};
 
@@ -23,17 +25,31 @@ pub(crate) struct Lane {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Job>,
-    /// A task takes the jobs.
+    /// All but the last one are full.
+    groups: VecDeque<Group>,
+    /// A task takes them.
     is_being_written: bool,
 }
+
+/// Verbs that have no record in common, and what becomes of them, once it is known.
+struct Group {
+    /// Who has left wants nothing any more.
+    verbs: Vec<Weak<Vec<Change>>>,
+    keys: PrintSet,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// Whether a group stands.
+type Outcome = Result<bool, StoreError>;
 
 /// The changes of one verb.
 pub(crate) type Changes = Arc<Vec<Change>>;
 
-struct Job {
-    changes: Changes,
-    answer: oneshot::Sender<Result<bool, StoreError>>,
+/// A verb that waits for a group.
+struct Place {
+    outcome: watch::Receiver<Option<Outcome>>,
+    /// It has a record in common with one of the group, so it is not written with it.
+    meets: bool,
 }
 
 /// What writes a group.
@@ -50,8 +66,8 @@ pub(crate) trait Writer: Send + Sync + 'static {
 
 /// Verbs of one group: enough to make a flush cheap, few enough to keep the first one from waiting long.
 pub(crate) const MOST: usize = 32;
-/// Verbs that may wait; beyond them the store is unavailable.
-const WAITING: usize = 4_096;
+/// Groups that may wait; beyond them the store is unavailable.
+const WAITING: usize = 128;
 
 impl Lane {
     /// A lane for verbs that need this of their writes.
@@ -59,81 +75,129 @@ impl Lane {
         Arc::new(Self { care, waiting: Mutex::default(), pen: tokio::sync::Mutex::default() })
     }
 
-    /// Has changes written if each record is as it was before them, and says whether they stand.
+    /// Has changes, of records with these prints, written if each record is as it was before them, and says whether they stand.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: it is unknown, or too many wait.
     pub(crate) async fn write(
         self: &Arc<Self>,
         writer: &Arc<impl Writer>,
-        changes: Changes,
-    ) -> Result<bool, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.join(Job { changes: Arc::clone(&changes), answer })?;
+        changes: &Changes,
+        prints: &[Print],
+    ) -> Outcome {
+        let place = self.waiting().join(changes, prints)?;
         // Who is ready at the same moment comes along.
         tokio::task::yield_now().await;
-        if let Some(_pen) = self.take_if_alone(&changes) {
-            return writer.write(&[changes], self.care).await;
+        if let Some((_pen, group)) = self.take_if_alone(changes) {
+            return group.write(writer.as_ref(), self.care).await;
         }
         if self.is_unattended() {
             let turn = Turn { lane: Arc::clone(self), is_over: false };
             tokio::spawn(turn.write_all(Arc::clone(writer)));
         }
-        let gone = |_| StoreError::Unavailable(Cause::new("whoever writes is gone"));
-        answered.await.map_err(gone)?
+        place.outcome().await
     }
 
-    fn join(&self, job: Job) -> Result<(), StoreError> {
+    /// The pen and the group of these changes if that is all that waits, and then it waits no more; `None` if somebody writes
+    /// already.
+    fn take_if_alone(&self, changes: &Changes) -> Option<(tokio::sync::MutexGuard<'_, ()>, Group)> {
         let mut waiting = self.waiting();
-        if waiting.jobs.len() >= WAITING {
-            return Err(StoreError::Unavailable(Cause::new("too many verbs wait")));
-        }
-        waiting.jobs.push_back(job);
-        Ok(())
-    }
-
-    /// The pen for these changes if they are all that waits, and then they wait no more; `None` if somebody writes already.
-    fn take_if_alone(&self, changes: &Changes) -> Option<tokio::sync::MutexGuard<'_, ()>> {
-        let mut waiting = self.waiting();
-        let is_alone = match waiting.jobs.make_contiguous() {
-            [job] => Arc::ptr_eq(&job.changes, changes),
+        let is_alone = match waiting.groups.make_contiguous() {
+            [group] => group.is_of(changes),
             _ => false,
         };
         if waiting.is_being_written || !is_alone {
             return None;
         }
         let pen = self.pen.try_lock().ok()?;
-        waiting.jobs.clear();
-        Some(pen)
+        Some((pen, waiting.groups.pop_front()?))
     }
 
     /// Whether somebody waits and no task is there to write; the caller then starts one.
     fn is_unattended(&self) -> bool {
         let mut waiting = self.waiting();
-        !waiting.jobs.is_empty() && !std::mem::replace(&mut waiting.is_being_written, true)
+        !waiting.groups.is_empty() && !std::mem::replace(&mut waiting.is_being_written, true)
     }
 
-    /// All that waits, up to a bound; if it is nothing, the next one who comes has to see to it.
-    fn next(&self) -> Vec<Job> {
+    /// Who waits longest; if nobody does, the next one who comes has to see to it.
+    fn next(&self) -> Option<Group> {
         let mut waiting = self.waiting();
-        // Who has left wants nothing any more.
-        waiting.jobs.retain(|job| !job.answer.is_closed());
-        let some = waiting.jobs.len().min(MOST);
-        let next: Vec<Job> = waiting.jobs.drain(..some).collect();
-        waiting.is_being_written = !next.is_empty();
+        let next = waiting.groups.pop_front();
+        waiting.is_being_written = next.is_some();
         next
     }
 
     /// Tells all who wait that what they want was not even tried.
     fn fail(&self, error: &StoreError) {
-        for job in std::mem::take(&mut self.waiting().jobs) {
-            let _ = job.answer.send(Err(error.clone()));
-        }
+        let groups = std::mem::take(&mut self.waiting().groups);
+        groups.into_iter().for_each(|group| group.tell(Err(error.clone())));
     }
 
     /// Nothing that panicked can have left it half changed.
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn join(&mut self, changes: &Changes, prints: &[Print]) -> Result<Place, StoreError> {
+        if self.groups.back().is_none_or(|last| last.verbs.len() >= MOST) {
+            if self.groups.len() >= WAITING {
+                return Err(StoreError::Unavailable(Cause::new("too many verbs wait")));
+            }
+            self.groups.push_back(Group::new());
+        }
+        let last = self.groups.back_mut().ok_or(StoreError::Poisoned)?;
+        Ok(last.join(changes, prints))
+    }
+}
+
+impl Group {
+    fn new() -> Self {
+        let (outcome, _) = watch::channel(None);
+        Self { verbs: Vec::new(), keys: PrintSet::default(), outcome }
+    }
+
+    fn join(&mut self, changes: &Changes, prints: &[Print]) -> Place {
+        let meets = prints.iter().any(|print| self.keys.contains(&print.key));
+        if !meets {
+            self.keys.extend(prints.iter().map(|print| print.key));
+            self.verbs.push(Arc::downgrade(changes));
+        }
+        Place { outcome: self.outcome.subscribe(), meets }
+    }
+
+    /// Whether it is of these changes alone.
+    fn is_of(&self, changes: &Changes) -> bool {
+        match self.verbs.as_slice() {
+            [verb] => std::ptr::eq(verb.as_ptr(), Arc::as_ptr(changes)),
+            _ => false,
+        }
+    }
+
+    /// Writes what is still wanted.
+    async fn write(self, writer: &impl Writer, care: Care) -> Outcome {
+        let mut verbs: Vec<Changes> = self.verbs.iter().filter_map(Weak::upgrade).collect();
+        // Always in the same order, so that groups of two nodes do not wait for each other.
+        verbs.sort_by_cached_key(|changes| changes.first().and_then(|change| change.keys().next()));
+        let outcome = if verbs.is_empty() { Ok(true) } else { writer.write(&verbs, care).await };
+        drop(verbs); // they are their verbs' own again
+        // If nobody waits any more, it stands all the same; the client's retry finds it.
+        self.tell(outcome.clone());
+        outcome
+    }
+
+    fn tell(self, outcome: Outcome) {
+        self.outcome.send_replace(Some(outcome));
+    }
+}
+
+impl Place {
+    async fn outcome(mut self) -> Outcome {
+        let outcome = self.outcome.wait_for(Option::is_some).await.ok();
+        let outcome = outcome.and_then(|outcome| outcome.clone());
+        let gone = || StoreError::Unavailable(Cause::new("whoever writes is gone"));
+        if self.meets { Ok(false) } else { outcome.ok_or_else(gone)? }
     }
 }
 
@@ -148,12 +212,11 @@ impl Turn {
         let lane = Arc::clone(&self.lane);
         loop {
             let _pen = lane.pen.lock().await;
-            let jobs = lane.next();
-            if jobs.is_empty() {
+            let Some(group) = lane.next() else {
                 self.is_over = true;
                 return;
-            }
-            if let Err(error) = write(writer.as_ref(), jobs, lane.care).await {
+            };
+            if let Err(error) = group.write(writer.as_ref(), lane.care).await {
                 // Else a store that does not answer would keep each group after the other for as long.
                 lane.fail(&error);
             }
@@ -166,54 +229,21 @@ impl Drop for Turn {
         if !self.is_over {
             let mut waiting = self.lane.waiting();
             waiting.is_being_written = false;
-            waiting.jobs.clear();
+            waiting.groups.clear();
         }
-    }
-}
-
-async fn write(writer: &impl Writer, jobs: Vec<Job>, care: Care) -> Result<(), StoreError> {
-    let (mut group, meeting) = part(jobs);
-    // Always in the same order, so that groups of two nodes do not wait for each other.
-    group.sort_by_cached_key(|job| job.changes.first().and_then(|change| change.keys().next()));
-    let (changes, answers): (Vec<_>, Vec<_>) =
-        group.into_iter().map(|job| (job.changes, job.answer)).unzip();
-    let written = writer.write(&changes, care).await;
-    // If nobody waits any more, it stands all the same; the client's retry finds it.
-    for answer in answers {
-        let _ = answer.send(written.clone());
-    }
-    for job in meeting {
-        let _ = job.answer.send(Ok(false));
-    }
-    written.map(drop)
-}
-
-/// The verbs that have no record in common with one before them, and the others.
-fn part(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-    let mut taken = HashSet::new();
-    let mut is_apart = |job: &Job| {
-        let keys: Vec<_> = job.changes.iter().flat_map(Change::keys).collect();
-        let is_apart = keys.iter().all(|key| !taken.contains(key));
-        if is_apart {
-            taken.extend(keys);
-        }
-        is_apart
-    };
-    if jobs.len() == 1 {
-        (jobs, Vec::new())
-    } else {
-        jobs.into_iter().partition(|job| is_apart(job))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use scep_types::UnixTime;
     use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::durable::prints::Prints;
     use crate::durable::records::{ChallengeRecord, Holder};
     use crate::durable::working::{Key, Record};
     use crate::ids::Sha256;
@@ -236,6 +266,15 @@ mod tests {
         }
     }
 
+    static PRINTS: LazyLock<Prints> = LazyLock::new(Prints::default);
+
+    /// Asks for a change of this challenge.
+    async fn write(lane: &Arc<Lane>, writer: &Arc<impl Writer>, challenge: u8) -> Outcome {
+        let changes = Arc::new(vec![change(challenge)]);
+        let prints = PRINTS.of_all(&changes);
+        lane.write(writer, &changes, &prints).await
+    }
+
     /// A lane, and those who asked it, one after the other.
     #[derive(Clone)]
     struct World(Arc<Lane>, Arc<Slow>);
@@ -252,8 +291,7 @@ mod tests {
         /// Asks for a change of this challenge, and returns when that waits.
         async fn ask(&self, challenge: u8) -> Asked {
             let Self(lane, writer) = self.clone();
-            let asked = async move { lane.write(&writer, Arc::new(vec![change(challenge)])).await };
-            let asked = tokio::spawn(asked);
+            let asked = tokio::spawn(async move { write(&lane, &writer, challenge).await });
             for _ in 0..4 {
                 tokio::task::yield_now().await;
             }
@@ -307,7 +345,7 @@ mod tests {
     async fn who_is_ready_at_the_same_moment_goes_together() {
         let World(lane, writer) = World::new();
         writer.may_write.add_permits(1);
-        let asked = (0..10).map(|challenge| lane.write(&writer, Arc::new(vec![change(challenge)])));
+        let asked = (0..10).map(|challenge| write(&lane, &writer, challenge));
         let answers = futures_util::future::join_all(asked).await;
         assert_eq!(answers, vec![Ok(true); 10]);
         assert_eq!(writer.written.lock().unwrap()[..], [(10, Care::Lasting)]);
@@ -328,7 +366,7 @@ mod tests {
         let (lane, writer) = (Lane::new(Care::Lasting), Arc::new(Keeping(Mutex::default())));
         let ask = |challenge: u8| {
             let (lane, writer) = (Arc::clone(&lane), Arc::clone(&writer));
-            async move { lane.write(&writer, Arc::new(vec![change(challenge)])).await }
+            async move { write(&lane, &writer, challenge).await }
         };
         for _ in 0..200 {
             let asked: Vec<_> = (0..16).map(|challenge| tokio::spawn(ask(challenge))).collect();

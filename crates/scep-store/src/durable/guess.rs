@@ -3,10 +3,11 @@
 //! A new request finds nothing, and whoever settles a reservation finds what its node wrote when it reserved. So the common
 //! verbs need no reading; a belief that is wrong costs one round trip, never an error.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::group::{Lane, Writer};
+use super::prints::{Print, PrintSet, Prints};
 use super::working::{Change, Key, Occupancy, Record, Stop, Verb, Working};
 use super::{Care, ROUNDS, fresh};
 use crate::{StoreError, StoreLimits};
@@ -43,23 +44,28 @@ impl Shortcut {
         };
         let guess = self.beliefs.guess(verb, limits, occupancy)?;
         let Some(Guess { answer, changes }) = guess else { return Ok(None) };
-        let changes = Arc::new(changes);
-        if !lane.write(writer, Arc::clone(&changes)).await? {
+        let (prints, changes) = (self.beliefs.prints.of_all(&changes), Arc::new(changes));
+        if !lane.write(writer, &changes, &prints).await? {
             return Ok(None);
         }
-        self.note(&changes);
+        // Whoever wrote them has let go of them.
+        self.beliefs.note(Arc::into_inner(changes).unwrap_or_default(), &prints);
         Ok(Some(answer))
     }
 
     /// What changes that stand mean for the next verbs.
-    pub(crate) fn note(&self, changes: &[Change]) {
-        self.beliefs.note(changes);
+    pub(crate) fn note(&self, changes: Vec<Change>) {
+        let prints = self.beliefs.prints.of_all(&changes);
+        self.beliefs.note(changes, &prints);
     }
 }
 
 /// What a node wrote for the reservations that it handed out.
 #[derive(Default)]
-struct Beliefs(Mutex<Reservations>);
+struct Beliefs {
+    reservations: Mutex<Reservations>,
+    prints: Prints,
+}
 
 #[derive(Default)]
 struct Reservations {
@@ -67,8 +73,8 @@ struct Reservations {
     /// The oldest in front; those that were settled may still be among them.
     order: VecDeque<u64>,
     /// Records that were there lately, and a while before: who asks for one of them must read.
-    lately: HashSet<Key>,
-    before: HashSet<Key>,
+    lately: PrintSet,
+    before: PrintSet,
 }
 
 /// What a verb answers if all it was decided on is true, which its changes say in full.
@@ -103,16 +109,17 @@ impl Beliefs {
     }
 
     /// Remembers the reservation that these changes made, or forgets the one they ended.
-    fn note(&self, changes: &[Change]) {
+    fn note(&self, changes: Vec<Change>, prints: &[Print]) {
         let transaction = changes.iter().find_map(|change| match (&change.before, &change.after) {
             (_, Some(Record::Transaction(found))) => Some((found.id, found.work.is_some())),
             (Some(Record::Transaction(found)), None) => Some((found.id, false)),
             _ => None,
         });
-        self.reservations().see(changes);
+        let mut reservations = self.reservations();
+        reservations.see(prints);
         match transaction {
-            Some((id, true)) => self.reservations().remember(id, written(changes)),
-            Some((id, false)) => drop(self.reservations().by_id.remove(&id)),
+            Some((id, true)) => reservations.remember(id, written(changes)),
+            Some((id, false)) => drop(reservations.by_id.remove(&id)),
             None => {}
         }
     }
@@ -120,9 +127,9 @@ impl Beliefs {
     fn about<T>(&self, verb: &Verb<T>) -> Option<Believed> {
         match verb.first.first()? {
             Key::Transaction(_) => {
+                let mut prints = verb.first.iter().map(|key| self.prints.of(key));
                 let reservations = self.reservations();
-                let is_new = |key: &Key| !reservations.has_seen(key);
-                verb.first.iter().all(is_new).then_some(Believed::Nothing)
+                prints.all(|print| !reservations.has_seen(print)).then_some(Believed::Nothing)
             }
             // A reservation is used up once.
             Key::TransactionById(id) => {
@@ -134,29 +141,28 @@ impl Beliefs {
 
     /// What is believed may be wrong anyway.
     fn reservations(&self) -> MutexGuard<'_, Reservations> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reservations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reservations {
-    fn see(&mut self, changes: &[Change]) {
-        for change in changes {
-            for key in change.keys() {
-                if change.after.is_some() {
-                    self.lately.insert(key);
-                } else {
-                    self.lately.remove(&key);
-                    self.before.remove(&key);
-                }
+    fn see(&mut self, prints: &[Print]) {
+        for print in prints {
+            if print.stays {
+                self.lately.insert(print.key);
+            } else {
+                self.lately.remove(&print.key);
+                self.before.remove(&print.key);
             }
         }
         if self.lately.len() >= 4 * REMEMBERED {
-            self.before = std::mem::take(&mut self.lately);
+            std::mem::swap(&mut self.lately, &mut self.before);
+            self.lately.clear();
         }
     }
 
-    fn has_seen(&self, key: &Key) -> bool {
-        self.lately.contains(key) || self.before.contains(key)
+    fn has_seen(&self, print: u64) -> bool {
+        self.lately.contains(&print) || self.before.contains(&print)
     }
 
     fn remember(&mut self, id: u64, records: Vec<Record>) {
@@ -171,11 +177,11 @@ impl Reservations {
 }
 
 impl Believed {
-    fn decide<T>(&self, verb: &Verb<T>, mut working: Working) -> Option<Guess<T>> {
+    fn decide<T>(mut self, verb: &Verb<T>, mut working: Working) -> Option<Guess<T>> {
         let mut wanted = verb.first.clone();
         for _ in 0..ROUNDS {
             for key in wanted {
-                let record = self.find(&key)?;
+                let record = self.take(&key)?;
                 working.load(key, record).ok()?;
             }
             match working.run(&verb.plan) {
@@ -191,25 +197,26 @@ impl Believed {
         None
     }
 
-    /// The record that is believed to be there, or that none is; `None` if nothing is known.
-    fn find(&self, key: &Key) -> Option<Option<Record>> {
+    /// The record that is believed to be there, or that none is; `None` if nothing is known. Nobody looks for one twice.
+    fn take(&mut self, key: &Key) -> Option<Option<Record>> {
         let Self::Reserved(records) = self else { return Some(None) };
-        let known = records.iter().find(|record| match (record, key) {
+        let place = records.iter().position(|record| match (record, key) {
             (Record::Transaction(found), Key::TransactionById(id)) => found.id == *id,
             (Record::Challenge(found), Key::Challenge(key)) => found.key == *key,
             (Record::Device(found), Key::Device(key)) => found.key == *key,
             _ => false,
         });
         let follows = matches!(key, Key::Certificate(_) | Key::Unsent(_) | Key::Queued(_));
-        if known.is_none() && !follows { None } else { Some(known.cloned()) }
+        let known = place.map(|place| records.swap_remove(place));
+        if known.is_none() && !follows { None } else { Some(known) }
     }
 }
 
 /// The records that whoever settles a reservation needs; none of them holds a CSR or another secret.
-fn written(changes: &[Change]) -> Vec<Record> {
-    let after = changes.iter().filter_map(|change| change.after.as_ref());
-    let of_reservation = |record: &&Record| {
+fn written(changes: Vec<Change>) -> Vec<Record> {
+    let after = changes.into_iter().filter_map(|change| change.after);
+    let of_reservation = |record: &Record| {
         matches!(record, Record::Transaction(_) | Record::Challenge(_) | Record::Device(_))
     };
-    after.filter(of_reservation).cloned().collect()
+    after.filter(of_reservation).collect()
 }

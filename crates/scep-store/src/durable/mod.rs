@@ -31,6 +31,8 @@ mod group;
 mod guess;
 mod password_cells;
 mod plan;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod prints;
 mod rates;
 mod records;
 mod tables;

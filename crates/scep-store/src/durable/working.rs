@@ -53,7 +53,7 @@ pub(crate) struct Change {
 #[cfg(any(feature = "postgres", feature = "redis"))]
 impl Change {
     /// All keys by which the record is found.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + use<> {
         let record = self.after.as_ref().or(self.before.as_ref());
         let (key, name) = match record {
             None => (None, None),
@@ -321,20 +321,17 @@ impl Working {
     }
 
     fn into_all(self) -> Vec<Change> {
-        let challenges = self.challenges.into_changes(Record::Challenge);
-        let transactions =
-            self.transactions.into_changes(|record| Record::Transaction(Box::new(record)));
-        let queue = self.queue.into_changes(|record| Record::Queued(Box::new(record)));
-        let devices = self.devices.into_changes(Record::Device);
-        let allowances = self.allowances.into_changes(Record::Allowance);
-        let certificates =
-            self.certificates.into_changes(|record| Record::Certificate(Box::new(record)));
-        let unsent = self.unsent.into_changes(|record| Record::Unsent(Box::new(record)));
-        let passwords = self.passwords.into_changes(|record| Record::Password(Box::new(record)));
-        let shelves = self.shelves.into_changes(Record::Shelf);
-        let first = challenges.chain(transactions).chain(queue);
-        let more = first.chain(devices).chain(allowances).chain(certificates).chain(unsent);
-        more.chain(passwords).chain(shelves).collect()
+        let mut all = Vec::with_capacity(8); // most verbs have fewer
+        self.challenges.add_to(&mut all, Record::Challenge);
+        self.transactions.add_to(&mut all, |record| Record::Transaction(Box::new(record)));
+        self.queue.add_to(&mut all, |record| Record::Queued(Box::new(record)));
+        self.devices.add_to(&mut all, Record::Device);
+        self.allowances.add_to(&mut all, Record::Allowance);
+        self.certificates.add_to(&mut all, |record| Record::Certificate(Box::new(record)));
+        self.unsent.add_to(&mut all, |record| Record::Unsent(Box::new(record)));
+        self.passwords.add_to(&mut all, |record| Record::Password(Box::new(record)));
+        self.shelves.add_to(&mut all, Record::Shelf);
+        all
     }
 }
 
@@ -415,14 +412,14 @@ impl<R: Keyed> Records<R> {
         self.0.iter().all(|loaded| loaded.before != loaded.now)
     }
 
-    fn into_changes(mut self, wrap: fn(R) -> Record) -> impl Iterator<Item = Change> {
+    fn add_to(mut self, all: &mut Vec<Change>, wrap: fn(R) -> Record) {
         self.0.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         let known =
             self.0.into_iter().filter(|loaded| loaded.before.is_some() || loaded.now.is_some());
-        known.map(move |Loaded { before, now, .. }| Change {
+        all.extend(known.map(|Loaded { before, now, .. }| Change {
             before: before.map(wrap),
             after: now.map(wrap),
-        })
+        }));
     }
 }
 

@@ -119,7 +119,7 @@ impl Backend for Postgres {
             match self.shared.attempt(&verb, (care, if_full), occupancy).await? {
                 Attempt::Answered(answer, changes) => {
                     self.shared.counts().note(&changes);
-                    self.shortcut.note(&changes);
+                    self.shortcut.note(changes);
                     return answer;
                 }
                 Attempt::Overtaken => back_off(attempt).await?,

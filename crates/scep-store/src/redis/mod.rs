@@ -138,7 +138,7 @@ impl Backend for Redis {
             }
             let changes = Arc::new(changes);
             if self.shared.write_alone(&changes, care).await? {
-                self.shortcut.note(&changes);
+                self.shortcut.note(Arc::into_inner(changes).unwrap_or_default());
                 return answer;
             }
             back_off(attempt).await?;
