@@ -6,7 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::group::{Lane, Writer};
+use super::group::Writer;
+use super::lane::Lane;
 use super::prints::{Print, PrintSet, Prints};
 use super::working::{Change, Key, Occupancy, Record, Stop, Verb, Working};
 use super::{Care, ROUNDS, fresh};
@@ -22,7 +23,8 @@ pub(crate) struct Shortcut {
 
 impl Shortcut {
     pub(crate) fn new() -> Self {
-        let [passing, lasting] = [Care::Passing, Care::Lasting].map(Lane::new);
+        let passing = Lane::new(Care::Passing);
+        let lasting = Lane::after(&passing, Care::Lasting);
         Self { beliefs: Beliefs::default(), passing, lasting }
     }
 

@@ -29,6 +29,8 @@ mod cells;
 mod group;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod guess;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod lane;
 mod password_cells;
 mod plan;
 #[cfg(any(feature = "postgres", feature = "redis"))]
