@@ -1,4 +1,7 @@
 //! One connection, with its prepared statements.
+//!
+//! What travels together is sent in the order in which it was asked for. So it is prepared before: a statement that is not
+//! known yet takes a round trip of its own, and would run after the commit it was to be part of.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,11 +17,13 @@ use crate::{Cause, StoreError};
 
 pub(super) struct Connection {
     client: Client,
-    prepared: Mutex<HashMap<String, Statement>>,
+    prepared: Mutex<HashMap<String, Prepared>>,
+    most_prepared: usize,
 }
 
-/// Statements that a connection keeps prepared: more than there are forms of verbs, and no more than a server bears.
-const PREPARED: usize = 128;
+/// A statement that the server knows: whatever runs it is sent at once.
+#[derive(Clone)]
+pub(super) struct Prepared(Statement);
 
 /// Why a statement did nothing.
 #[derive(Debug)]
@@ -30,8 +35,8 @@ pub(super) enum Failure {
 }
 
 impl Connection {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, prepared: Mutex::default() }
+    pub(super) fn new(client: Client, most_prepared: usize) -> Self {
+        Self { client, prepared: Mutex::default(), most_prepared }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -45,8 +50,16 @@ impl Connection {
 
     /// Runs a statement, and says how many rows it changed.
     pub(super) async fn execute(&self, sql: &str, cells: &[Cell<'_>]) -> Result<u64, Failure> {
-        let statement = self.prepared(sql).await?;
-        self.client.execute(&statement, &parameters(cells)).await.map_err(failure)
+        self.execute_prepared(&self.prepared(sql).await?, cells).await
+    }
+
+    /// The same, sent when it is polled first.
+    pub(super) async fn execute_prepared(
+        &self,
+        Prepared(statement): &Prepared,
+        cells: &[Cell<'_>],
+    ) -> Result<u64, Failure> {
+        self.client.execute(statement, &parameters(cells)).await.map_err(failure)
     }
 
     /// Runs a statement that checks what it was decided on, and fails as overtaken if that was not so.
@@ -55,7 +68,7 @@ impl Connection {
         sql: &str,
         columns: &[Column<'_>],
     ) -> Result<(), Failure> {
-        let statement = self.prepared(sql).await?;
+        let Prepared(statement) = self.prepared(sql).await?;
         match self.client.execute(&statement, &parameters(columns)).await {
             Err(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => {
                 Err(Failure::Overtaken)
@@ -70,33 +83,42 @@ impl Connection {
         sql: &str,
         cells: &[Cell<'_>],
     ) -> Result<Vec<CellRow>, Failure> {
-        let statement = self.prepared(sql).await?;
-        let rows = self.client.query(&statement, &parameters(cells)).await.map_err(failure)?;
+        self.query_prepared(&self.prepared(sql).await?, cells).await
+    }
+
+    /// The same, sent when it is polled first.
+    pub(super) async fn query_prepared(
+        &self,
+        Prepared(statement): &Prepared,
+        cells: &[Cell<'_>],
+    ) -> Result<Vec<CellRow>, Failure> {
+        let rows = self.client.query(statement, &parameters(cells)).await.map_err(failure)?;
         rows.iter().map(|row| cells::read(row).map_err(Failure::Broken)).collect()
     }
 
     /// Prepares these statements, so that afterwards they can travel together.
-    pub(super) async fn prepare(&self, texts: &[&str]) -> Result<(), Failure> {
+    pub(super) async fn prepare(&self, texts: &[&str]) -> Result<Vec<Prepared>, Failure> {
+        let mut prepared = Vec::with_capacity(texts.len());
         for text in texts {
-            self.prepared(text).await?;
+            prepared.push(self.prepared(text).await?);
         }
-        Ok(())
+        Ok(prepared)
     }
 
-    async fn prepared(&self, sql: &str) -> Result<Statement, Failure> {
+    async fn prepared(&self, sql: &str) -> Result<Prepared, Failure> {
         if let Some(known) = self.known(sql) {
             return Ok(known);
         }
-        let statement = self.client.prepare(sql).await.map_err(failure)?;
+        let statement = Prepared(self.client.prepare(sql).await.map_err(failure)?);
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if prepared.len() >= PREPARED {
+        if prepared.len() >= self.most_prepared {
             prepared.clear();
         }
         prepared.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 
-    fn known(&self, sql: &str) -> Option<Statement> {
+    fn known(&self, sql: &str) -> Option<Prepared> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
     }
 }

@@ -14,11 +14,14 @@ pub struct PostgresOptions {
     pub connections: usize,
     /// How long it waits for a connection, and for the database to do one verb. Default 5 seconds.
     pub timeout: Duration,
+    /// Statements that each connection keeps prepared, which take memory of the server's. Default 128, more than most nodes use.
+    pub prepared_statements: usize,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { limits: StoreLimits::default(), connections: 16, timeout: Duration::from_secs(5) }
+        let (limits, timeout) = (StoreLimits::default(), Duration::from_secs(5));
+        Self { limits, connections: 16, timeout, prepared_statements: 128 }
     }
 }
 
@@ -39,6 +42,12 @@ impl PostgresOptions {
     #[must_use]
     pub const fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// The same with at most this many prepared statements a connection.
+    #[must_use]
+    pub const fn with_prepared_statements(self, prepared_statements: usize) -> Self {
+        Self { prepared_statements, ..self }
     }
 }
 

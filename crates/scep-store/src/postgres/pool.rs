@@ -17,6 +17,7 @@ pub(super) struct Pool {
     config: Config,
     tls: PostgresTls,
     timeout: Duration,
+    prepared_statements: usize,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
 }
@@ -46,7 +47,8 @@ impl Pool {
             PostgresTls::Unencrypted => SslMode::Disable,
         });
         let permits = Semaphore::new(options.connections.clamp(1, Semaphore::MAX_PERMITS));
-        Ok(Self { config, tls, timeout: options.timeout, idle: Mutex::default(), permits })
+        let PostgresOptions { timeout, prepared_statements, .. } = *options;
+        Ok(Self { config, tls, timeout, prepared_statements, idle: Mutex::default(), permits })
     }
 
     /// A connection, once one is free.
@@ -96,7 +98,7 @@ impl Pool {
                 client
             }
         };
-        let connection = Connection::new(client);
+        let connection = Connection::new(client, self.prepared_statements);
         match connection.execute_all(&self.settings()).await {
             Ok(()) => {}
             Err(Failure::Broken(error)) => return Err(error),

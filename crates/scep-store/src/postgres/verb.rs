@@ -2,7 +2,7 @@
 
 use futures_util::future::{join, join_all};
 
-use super::connection::{Connection, Failure};
+use super::connection::{Connection, Failure, Prepared};
 use crate::StoreError;
 use crate::durable::{Care, Cell, Change, Key, ROUNDS, Record, Stop, Verb, Working};
 use crate::sql::Statements;
@@ -63,10 +63,10 @@ async fn decide<T>(
     mut working: Working,
 ) -> Result<(Result<T, StoreError>, Vec<Change>), Failure> {
     let mut wanted = verb.first.clone();
-    prepare(connection, statements, &wanted).await?;
+    let prepared = prepare(connection, statements, &wanted).await?;
     // They are sent in the order in which they are polled first, and answered in that order.
     let (began, loaded) =
-        join(connection.execute_all(begin(care)), load(connection, statements, &wanted)).await;
+        join(connection.execute_all(begin(care)), load(connection, &prepared, &wanted)).await;
     began?;
     let mut loaded = loaded?;
     for _ in 0..ROUNDS {
@@ -78,8 +78,8 @@ async fn decide<T>(
             Err(Stop::Refused(error)) => return Ok((Err(error), working.into_changes())),
             Ok(answer) => return Ok((Ok(answer), working.into_changes())),
         }
-        prepare(connection, statements, &wanted).await?;
-        loaded = load(connection, statements, &wanted).await?;
+        let prepared = prepare(connection, statements, &wanted).await?;
+        loaded = load(connection, &prepared, &wanted).await?;
     }
     Err(Failure::Broken(StoreError::Poisoned))
 }
@@ -95,26 +95,23 @@ const fn begin(care: Care) -> &'static str {
     }
 }
 
-/// All of these records, in one round trip.
+/// All of these records, by the statements prepared for them, in one round trip.
 async fn load(
     connection: &Connection,
-    statements: &Statements,
+    prepared: &[Prepared],
     keys: &[Key],
 ) -> Result<Vec<Option<Record>>, Failure> {
-    let mut found = Vec::with_capacity(keys.len());
-    for key in keys {
-        found.push(find(connection, statements, key));
-    }
+    let found = prepared.iter().zip(keys).map(|(prepared, key)| find(connection, prepared, key));
     join_all(found).await.into_iter().collect()
 }
 
 async fn find(
     connection: &Connection,
-    statements: &Statements,
+    prepared: &Prepared,
     key: &Key,
 ) -> Result<Option<Record>, Failure> {
     let (lookup, cells) = key.lookup();
-    let row = connection.query(statements.select(lookup), &cells).await?.pop();
+    let row = connection.query_prepared(prepared, &cells).await?.pop();
     Ok(row.map(|cells| Record::from_cells(lookup.table(), cells)).transpose()?)
 }
 
@@ -127,11 +124,10 @@ async fn write(
     let writes: Vec<(&str, Vec<Cell<'_>>)> =
         changes.iter().filter_map(|change| statements.of_change(change)).collect();
     let texts: Vec<&str> = writes.iter().map(|(sql, _)| *sql).collect();
-    connection.prepare(&texts).await?;
-    let mut executed = Vec::with_capacity(writes.len());
-    for (sql, cells) in &writes {
-        executed.push(connection.execute(sql, cells));
-    }
+    let prepared = connection.prepare(&texts).await?;
+    let executed = prepared.iter().zip(&writes);
+    let executed =
+        executed.map(|(prepared, (_, cells))| connection.execute_prepared(prepared, cells));
     let written = join_all(executed);
     let (written, ended) = join(written, connection.execute_all("COMMIT")).await;
     // The first failure is the reason; after it the rest fails too, and the commit is none.
@@ -143,12 +139,12 @@ async fn write(
     ended
 }
 
-/// A statement that is not known yet is prepared first, so that all can travel together.
+/// What loads these keys; all of it can then travel together.
 async fn prepare(
     connection: &Connection,
     statements: &Statements,
     keys: &[Key],
-) -> Result<(), Failure> {
+) -> Result<Vec<Prepared>, Failure> {
     let texts: Vec<&str> = keys.iter().map(|key| statements.select(key.lookup().0)).collect();
     connection.prepare(&texts).await
 }

@@ -30,6 +30,15 @@ async fn all_claims_hold_on_three_nodes() {
     check_all(&all_claims!(), async || nodes(&postgres, 3).await).await;
 }
 
+// A statement that had to be prepared anew used to be run after the commit of its transaction, where it compared nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "service: postgresql; CI runs it with --ignored"]
+async fn all_claims_hold_however_few_statements_stay_prepared() {
+    let postgres = Postgres::start(memory_folder());
+    let options = PostgresOptions::default().with_prepared_statements(1);
+    check_all(&all_claims!(), async || nodes_with(&postgres, 3, options).await).await;
+}
+
 #[tokio::test]
 #[ignore = "service: postgresql; CI runs it with --ignored"]
 async fn it_fails_closed_while_the_server_is_away_and_works_when_it_is_back() {
@@ -126,10 +135,14 @@ async fn a_schema_of_version_1_is_brought_up_to_date_once_and_keeps_its_rows() {
 
 /// A new schema under this many nodes.
 async fn nodes(postgres: &Postgres, count: usize) -> Store {
+    nodes_with(postgres, count, PostgresOptions::default()).await
+}
+
+async fn nodes_with(postgres: &Postgres, count: usize, options: PostgresOptions) -> Store {
     let config = postgres.new_schema();
     let mut nodes: Vec<Store> = Vec::new();
     for _ in 0..count {
-        nodes.push(Arc::new(node(&config, PostgresOptions::default()).await));
+        nodes.push(Arc::new(node(&config, options).await));
     }
     in_turn(nodes, ())
 }
